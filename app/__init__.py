@@ -1,0 +1,1 @@
+"""Syphus: visual annotations in, multimodal instruction-response pairs out."""

@@ -1,0 +1,1 @@
+"""HTTP only: it parses requests, calls one service and shapes the answer."""

@@ -1,0 +1,1 @@
+"""The pure domain: no network, no clock, no framework, no settings."""

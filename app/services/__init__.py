@@ -1,0 +1,1 @@
+"""Use cases: what an endpoint or a task does, given a session."""

@@ -1,0 +1,71 @@
+"""Settings: every knob of the service, read once from the environment by a composition root."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Frozen; variables are `SYPHUS_<FIELD>` unless the field names others. The README lists them all."""
+
+    model_config = SettingsConfigDict(env_prefix="SYPHUS_", frozen=True, extra="ignore", populate_by_name=True)
+
+    # Where things run
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    home: Path = Path(".syphus")
+    workers: int | None = Field(None, ge=1, description="worker processes of `make serve`; cores - 1 by default")
+    auth: Literal["on", "off", "loopback"] = "loopback"
+    api_keys: str = ""
+    idempotency: Literal["required", "optional", "loopback"] = "loopback"
+
+    # Real parts; where a URL is missing an embedded part is started
+    database_url: str | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "SYPHUS_DATABASE_URL"))
+    redis_url: str | None = Field(None, validation_alias=AliasChoices("REDIS_URL", "SYPHUS_REDIS_URL"))
+    storage_url: str | None = None
+    queue_name: str = "syphus:1"
+
+    # The model
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL", "OPENAI_API_BASE", "openai_base_url")
+    )
+    openai_api_key: str | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
+    openai_model: str = Field(
+        "gpt-4o-mini", validation_alias=AliasChoices("OPENAI_MODEL", "OPENAI_API_ENGINE", "openai_model")
+    )
+    openai_api_type: str = Field("open_ai", validation_alias=AliasChoices("OPENAI_API_TYPE", "openai_api_type"))
+    openai_api_version: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_VERSION", "openai_api_version")
+    )
+    prices: str = ""  # JSON: {"model": {"prompt": USD, "cached": USD, "completion": USD}} per million tokens
+    call_timeout_s: float = Field(120.0, gt=0)
+    connect_timeout_s: float = Field(10.0, gt=0)
+    reply_cap_bytes: int = Field(8 * 2**20, gt=0)
+
+    # The worker
+    concurrency: int = Field(64, ge=1, le=4096, description="calls in flight per worker process")
+    lease_s: float = Field(60.0, gt=0)
+    shard_items: int = Field(200, ge=1, le=5000)
+    drain_s: float = Field(30.0, ge=0, description="how long SIGTERM waits for calls in flight")
+    tick_s: float = Field(0.5, gt=0, description="how often the dispatcher looks")
+    outage_pause_s: float = Field(24 * 3600.0, gt=0)
+
+    # Caps on what comes in
+    upload_cap_bytes: int = Field(8 * 2**30, gt=0)
+    body_cap_bytes: int = Field(32 * 2**20, gt=0)
+    record_cap_bytes: int = Field(2**20, gt=0)
+    gzip_ratio_cap: int = Field(100, gt=1)
+
+    log_level: str = "INFO"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the service listens on this machine only."""
+        return self.host in {"127.0.0.1", "localhost", "::1"}
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process; called by composition roots only."""
+    return Settings(**overrides)  # type: ignore[arg-type]  # pydantic-settings fills the rest from the environment

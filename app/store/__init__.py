@@ -1,0 +1,1 @@
+"""PostgreSQL: the tables, the sessions and one module of queries per noun."""

@@ -1,0 +1,1 @@
+"""The worker pool: it claims shards, asks the model and records what was answered."""
