@@ -1,0 +1,184 @@
+"""What the loopback endpoint says: pairs and translations that follow from a hash of the question alone."""
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import orjson
+
+from tests.support.phrases import ANSWERS, COLOURS, PLACES, QUESTIONS, THINGS, TRANSLATED
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_TRANSLATION_WORD = re.compile(r"\btranslat", re.IGNORECASE)
+
+
+class Message(msgspec.Struct):
+    """One message of a request."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the message; parts other than text are left out."""
+        if isinstance(self.content, list):
+            return "".join(str(part.get("text", "")) for part in self.content)
+        return self.content or ""
+
+
+class ChatRequest(msgspec.Struct):
+    """The part of a request body that decides the reply."""
+
+    messages: list[Message]
+    model: str = ""
+    response_format: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> bytes:
+        """A hash of the last user content: what is bought, whoever asks and however often."""
+        text = next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+        return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A stream of numbers out of a key, the same for the same key and seed."""
+
+    digits: int
+
+    @classmethod
+    def of(cls, key: bytes, salt: str) -> "Draw":
+        """The draw that belongs to a key and a purpose."""
+        return cls(int.from_bytes(blake2b(key, digest_size=16, salt=salt.encode()[:16]).digest()))
+
+    def pick(self, options: tuple[str, ...], shift: int) -> str:
+        """One of the options; another shift gives an independent choice."""
+        return options[(self.digits >> shift) % len(options)]
+
+    @property
+    def fraction(self) -> float:
+        """A number in [0, 1)."""
+        return (self.digits & 0xFFFFFFFF) / 0x100000000
+
+
+def english_pairs(key: bytes, count: int) -> list[dict[str, str]]:
+    """`count` pairs about invented things; the same key gives the same pairs, another key gives others."""
+    draw = Draw.of(key, "pairs")
+    pairs = []
+    for ordinal in range(count):
+        digits = Draw(draw.digits >> (11 * (ordinal % 8)))
+        which = (draw.digits + ordinal) % len(QUESTIONS)
+        slots = {
+            "colour": digits.pick(COLOURS, 0),
+            "thing": digits.pick(THINGS, 5),
+            "place": digits.pick(PLACES, 9),
+            "number": 100 + (digits.digits >> 3) % 99_000 * 8 + ordinal,
+        }
+        pairs.append(
+            {"instruction": QUESTIONS[which].format(**slots), "response": ANSWERS[which].format(**slots)},
+        )
+    return pairs
+
+
+def asked_languages(request: ChatRequest) -> list[str]:
+    """The languages a request wants its user content in; none where it is no translation request."""
+    format_ = request.response_format or {}
+    schema = (format_.get("json_schema") or {}).get("schema") or {}
+    found = _language_keys(schema)
+    if found:
+        return found
+    system = " ".join(message.text for message in request.messages if message.role == "system")
+    if not _TRANSLATION_WORD.search(system):
+        return []
+    wanted = _listed_languages(request.messages[-1].text)
+    return wanted or list(TRANSLATED)
+
+
+def _language_keys(schema: dict[str, Any]) -> list[str]:
+    """The properties of a schema that are languages, at whatever depth they sit."""
+    properties: dict[str, Any] = schema.get("properties") or {}
+    keys = [name for name in properties if name in TRANSLATED]
+    if keys:
+        return keys
+    for inner in properties.values():
+        if isinstance(inner, dict) and (keys := _language_keys(inner)):
+            return keys
+    return []
+
+
+def _listed_languages(text: str) -> list[str]:
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return []
+    if not isinstance(content, dict):
+        return []
+    lists = [value for value in content.values() if isinstance(value, list)]
+    return [code for values in lists for code in values if code in TRANSLATED]
+
+
+def source_pair(text: str) -> tuple[str, str]:
+    """The instruction and the response inside the user content of a translation request."""
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        head, _, tail = text.partition("\n")
+        return head, tail
+    return _find_text(content, "instruction"), _find_text(content, "response")
+
+
+def _find_text(node: object, name: str) -> str:
+    if isinstance(node, dict):
+        if isinstance(node.get(name), str):
+            return str(node[name])
+        return next((text for inner in node.values() if (text := _find_text(inner, name))), "")
+    return ""
+
+
+def translations(key: bytes, languages: list[str], source: tuple[str, str]) -> dict[str, dict[str, str]]:
+    """An instruction and a response in each language, with the numbers of the source kept in order."""
+    draw = Draw.of(key, "languages")
+    replies = {}
+    for language in languages:
+        phrases = TRANSLATED[language]
+        thing = draw.pick(phrases.things, 7)
+        which = draw.digits % len(phrases.questions)
+        texts = (phrases.questions[which].format(thing=thing), phrases.answers[which].format(thing=thing))
+        tails = [_tail(phrases.tail, text) for text in source]
+        replies[language] = {"instruction": texts[0] + tails[0], "response": texts[1] + tails[1]}
+    return replies
+
+
+def _tail(pattern: str, source: str) -> str:
+    numbers = _NUMBER.findall(source)
+    return pattern.format(numbers=", ".join(numbers)) if numbers else ""
+
+
+def spoil(replies: dict[str, dict[str, str]], key: bytes, source: tuple[str, str]) -> None:
+    """Make one language wrong: left out, left in English, or left empty."""
+    draw = Draw.of(key, "spoil")
+    language = draw.pick(tuple(replies), 0)
+    fault = draw.pick(("missing", "english", "empty"), 16)
+    if fault == "missing":
+        del replies[language]
+    elif fault == "english":
+        replies[language] = {"instruction": source[0], "response": source[1]}
+    else:
+        replies[language] = {"instruction": "", "response": ""}
+
+
+def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float) -> str:
+    """The text of a completion in the format the request asks for."""
+    languages = asked_languages(request)
+    if languages:
+        source = source_pair(request.messages[-1].text)
+        replies = translations(key, languages, source)
+        if spoiled and Draw.of(key, "wrong").fraction < spoiled:
+            spoil(replies, key, source)
+        return orjson.dumps(replies).decode()
+    made = english_pairs(key, pairs)
+    if request.response_format:
+        return orjson.dumps({"pairs": made}).decode()
+    return "\n\n".join(f"Question: {pair['instruction']}\nAnswer: {pair['response']}" for pair in made)
