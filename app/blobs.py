@@ -1,0 +1,51 @@
+"""Large files (exports, images, uploads) in object storage: a local folder by default, S3 by URL."""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, from_url
+
+CHUNK_BYTES = 1 << 20
+
+
+class Blobs:
+    """Write-once files by path, written and read as streams."""
+
+    def __init__(self, store: obstore.store.ObjectStore) -> None:
+        self._store = store
+
+    async def write(self, path: str, chunks: AsyncIterator[bytes]) -> tuple[int, str]:
+        """Store a stream; answers its size in bytes and its sha256. A stream that fails leaves no file."""
+        digest, size = sha256(), 0
+        async with obstore.open_writer_async(self._store, path, buffer_size=8 * CHUNK_BYTES) as writer:
+            async for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                await writer.write(chunk)
+        return size, digest.hexdigest()
+
+    async def size(self, path: str) -> int:
+        """Bytes of a file; raises FileNotFoundError."""
+        return int((await obstore.head_async(self._store, path))["size"])
+
+    async def read(self, path: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` to before `end`, a chunk at a time."""
+        while start < end:
+            stop = min(start + CHUNK_BYTES, end)
+            chunk = await obstore.get_range_async(self._store, path, start=start, end=stop)
+            yield bytes(chunk)
+            start = stop
+
+    async def delete(self, path: str) -> None:
+        await obstore.delete_async(self._store, path)
+
+
+def open_blobs(url: str) -> Blobs:
+    """Storage by URL (`s3://bucket/prefix`) or by folder, which is made where it is missing."""
+    if "://" in url:
+        return Blobs(from_url(url))
+    folder = Path(url).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return Blobs(LocalStore(folder, automatic_cleanup=True))

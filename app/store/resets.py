@@ -1,0 +1,114 @@
+"""Taking outcomes back, shard by shard, so that stored answers are read again or failures asked again."""
+
+from collections import Counter
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.store.shards import Lease
+from app.store.tallies import add_tallies
+
+_ITEMS = "(SELECT id FROM item WHERE dataset_id = :dataset_id AND position = ANY(:positions))"
+_FORGET_PAIRS = text(
+    f"""
+    WITH gone AS (
+        DELETE FROM pair WHERE job_id = :job_id AND item_id IN {_ITEMS} AND (:all OR language <> 'en')
+        RETURNING language
+    )
+    SELECT CASE language WHEN 'en' THEN 'pairs' ELSE 'translations.' || language END, count(*) FROM gone GROUP BY 1
+    """  # noqa: S608  # only constants are put in
+)
+_FORGET_REJECTIONS = text(
+    f"""
+    WITH gone AS (
+        DELETE FROM rejection r WHERE job_id = :job_id AND item_id IN {_ITEMS} AND (:all OR stage = 'translate')
+            AND (stage <> 'generate' OR EXISTS (SELECT 1 FROM item_state st WHERE st.job_id = :job_id
+                AND st.stage = 'generate' AND st.item_id = r.item_id AND st.sample = 0 AND st.call_id = r.call_id))
+        RETURNING stage, reason
+    )
+    SELECT CASE stage WHEN 'generate' THEN 'rejected' ELSE 'refused' END, reason, count(*) FROM gone GROUP BY 1, 2
+    """  # noqa: S608  # only constants are put in
+)
+_FORGET_STATES = text(
+    f"""
+    WITH gone AS (
+        DELETE FROM item_state st WHERE job_id = :job_id AND item_id IN {_ITEMS}
+            AND (stage = 'translate' OR (:all AND stage = 'generate' AND EXISTS (
+                SELECT 1 FROM call c WHERE c.id = st.call_id AND c.raw IS NOT NULL
+                    AND c.state IN ('ok', 'recovered'))))
+        RETURNING stage, state
+    )
+    SELECT CASE stage WHEN 'generate' THEN 'items' ELSE stage END || '.' || state, count(*) FROM gone GROUP BY 1
+    """  # noqa: S608  # only constants are put in
+)
+_CLEAR_RESET = text("UPDATE shard SET reset = false WHERE id = :shard_id AND fence = :fence AND state = 'leased'")
+_RESET_SHARDS = text(
+    """
+    UPDATE shard SET state = 'ready', stage = :stage, reset = :reset, not_before = NULL, rung_at = NULL
+    WHERE job_id = :job_id AND state = 'done'
+    """
+)
+_FORGET_FAILURES = text(
+    """
+    WITH gone AS (
+        DELETE FROM item_state WHERE job_id = :job_id AND state IN ('failed', 'poison')
+        RETURNING stage, state, item_id, sample
+    ), spent AS (
+        UPDATE call SET state = CASE gone.stage WHEN 'generate' THEN 'superseded' ELSE call.state END, handlings = 0
+        FROM gone
+        WHERE call.job_id = :job_id AND call.item_id = gone.item_id AND call.stage = gone.stage
+            AND call.sample = gone.sample AND call.state IN ('ok', 'recovered')
+    ), forgiven AS (
+        UPDATE call SET state = 'failed', error_code = 'lost_with_worker' FROM gone
+        WHERE call.job_id = :job_id AND call.item_id = gone.item_id AND call.stage = gone.stage
+            AND call.sample = gone.sample AND call.state = 'unknown'
+    ), woken AS (
+        UPDATE shard SET state = 'ready', stage = fresh.stage, not_before = NULL, rung_at = NULL
+        FROM (
+            SELECT s.id, min(g.stage) AS stage FROM gone g
+            JOIN item i ON i.id = g.item_id
+            JOIN shard s ON s.job_id = :job_id AND i.position = ANY(s.positions)
+            GROUP BY s.id
+        ) fresh
+        WHERE shard.id = fresh.id
+    )
+    SELECT CASE stage WHEN 'generate' THEN 'items' ELSE stage END || '.' || state, count(*) FROM gone GROUP BY 1
+    """
+)
+
+
+async def forget_outcomes(session: AsyncSession, lease: Lease, dataset_id: int, bucket: int) -> None:
+    """Take back the outcomes of a shard from its stage on, where a stored answer can give them again."""
+    parameters = {
+        "job_id": lease.job_id,
+        "dataset_id": dataset_id,
+        "positions": list(lease.positions),
+        "all": lease.stage == "generate",
+    }
+    tallies: Counter[tuple[int, str]] = Counter()
+    for family, reason, n in await session.execute(_FORGET_REJECTIONS, parameters):
+        tallies[lease.job_id, family] -= n
+        tallies[lease.job_id, f"{family}.{reason}"] -= n
+    for statement in (_FORGET_STATES, _FORGET_PAIRS):
+        for key, n in await session.execute(statement, parameters):
+            tallies[lease.job_id, key] -= n
+    await session.execute(_CLEAR_RESET, {"shard_id": lease.shard_id, "fence": lease.fence})
+    await add_tallies(session, tallies, bucket)
+
+
+async def reset_shards(session: AsyncSession, job_id: int, stage: str, *, reset: bool) -> None:
+    """Send every finished shard of a job through the stages again from `stage` on."""
+    await session.execute(_RESET_SHARDS, {"job_id": job_id, "stage": stage, "reset": reset})
+
+
+async def forget_failures(session: AsyncSession, job_id: int) -> int:
+    """Make failed and poisoned units pending again and wake their shards; answers how many there were.
+
+    What a failed item's calls brought is set aside. A failed translation keeps the languages it has: its calls are
+    read again, but no longer count as attempts (`handlings = 0`).
+    """
+    tallies: Counter[tuple[int, str]] = Counter()
+    for key, n in await session.execute(_FORGET_FAILURES, {"job_id": job_id}):
+        tallies[job_id, key] -= n
+    await add_tallies(session, tallies, 0)
+    return -sum(tallies.values())

@@ -1,0 +1,170 @@
+"""Shards: cutting, claiming, keeping, finishing. Leases use PostgreSQL's clock; every step but the first is fenced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A shard in hand: only the holder of the newest fence may start calls or change it."""
+
+    shard_id: int
+    job_id: int
+    fence: int
+    stage: str
+    positions: tuple[int, ...]
+    reset: bool
+
+
+_INSERT = text(
+    """
+    INSERT INTO shard (job_id, seq, stage, state, positions)
+    SELECT :job_id, seq, :stage, 'ready', CAST(positions AS int[])
+    FROM unnest(CAST(:seqs AS int[]), CAST(:positions AS text[])) AS cut (seq, positions)
+    """
+)
+_PICK = text(
+    """
+    SELECT j.id, s.id FROM job j
+    CROSS JOIN LATERAL (
+        SELECT id FROM shard
+        WHERE job_id = j.id AND state = 'ready' AND (not_before IS NULL OR not_before <= clock_timestamp())
+        ORDER BY seq LIMIT 1 OFFSET :skip
+    ) s
+    WHERE j.state IN ('queued', 'in_progress') AND NOT (j.id = ANY(:avoided))
+    ORDER BY (SELECT count(*) FROM shard WHERE job_id = j.id AND state = 'leased'), j.id LIMIT 1
+    """
+)
+_CLAIM = text(
+    """
+    UPDATE shard SET state = 'leased', fence = fence + 1, owner = :owner, rung_at = NULL, not_before = NULL,
+        lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+    WHERE id = (
+        SELECT id FROM shard
+        WHERE id = :shard_id AND state = 'ready' AND (not_before IS NULL OR not_before <= clock_timestamp())
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, job_id, fence, stage, positions, reset
+    """
+)
+_COUNT_LEASED = text("SELECT count(*) FROM shard WHERE job_id = :job_id AND state = 'leased'")
+_KEEP = text(
+    """
+    UPDATE shard SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS held (id, fence)
+    WHERE shard.id = held.id AND shard.fence = held.fence AND shard.state = 'leased' AND shard.owner = :owner
+    RETURNING shard.id
+    """
+)
+_LEAVE = text(
+    """
+    UPDATE shard SET state = :state, stage = :stage, owner = NULL, lease_until = NULL,
+        not_before = CASE WHEN :delay_s > 0 THEN clock_timestamp() + make_interval(secs => :delay_s) END
+    WHERE id = :shard_id AND fence = :fence AND state = 'leased' AND owner = :owner
+    """
+)
+_ADVANCE = text(
+    """
+    UPDATE shard SET stage = :stage
+    WHERE id = :shard_id AND fence = :fence AND state = 'leased' AND owner = :owner
+    """
+)
+_EXPIRE = text(
+    """
+    UPDATE shard SET state = 'ready', owner = NULL, lease_until = NULL, rung_at = NULL
+    WHERE state = 'leased' AND (lease_until < clock_timestamp() OR owner = :owner)
+    RETURNING id, job_id
+    """
+)
+_DUE = text(
+    """
+    SELECT s.id, s.fence FROM job j
+    CROSS JOIN LATERAL (
+        SELECT id, fence FROM shard
+        WHERE job_id = j.id AND state = 'ready' AND (not_before IS NULL OR not_before <= clock_timestamp())
+            AND (rung_at IS NULL OR rung_at < clock_timestamp() - make_interval(secs => :again_s))
+        ORDER BY seq LIMIT :per_job
+    ) s
+    WHERE j.state IN ('queued', 'in_progress') LIMIT :per_job
+    """
+)
+_RUNG = text("UPDATE shard SET rung_at = clock_timestamp() WHERE id = ANY(:ids) AND state = 'ready'")
+
+
+async def insert_shards(session: AsyncSession, job_id: int, stage: str, cuts: Sequence[Sequence[int]]) -> None:
+    """Store a job's shards, each as the positions of its items."""
+    positions = ["{" + ",".join(map(str, cut)) + "}" for cut in cuts]
+    parameters = {"job_id": job_id, "stage": stage, "seqs": list(range(len(cuts))), "positions": positions}
+    await session.execute(_INSERT, parameters)
+
+
+async def pick_shard(session: AsyncSession, avoided: Sequence[int], skip: int) -> tuple[int, int] | None:
+    """(job, shard) of a shard that could be claimed, from the job with the fewest shards at work; nothing is locked.
+
+    `skip` passes over that many shards of the job, so that workers that look at once look at different ones.
+    """
+    row = (await session.execute(_PICK, {"avoided": list(avoided), "skip": skip})).first()
+    return (row[0], row[1]) if row else None
+
+
+async def claim_shard(session: AsyncSession, shard_id: int, owner: str, lease_s: float) -> Lease | None:
+    """Take the lease, raising the fence; None where somebody else has it or it is not due."""
+    parameters = {"shard_id": shard_id, "owner": owner, "lease_s": lease_s}
+    row = (await session.execute(_CLAIM, parameters)).first()
+    if row is None:
+        return None
+    return Lease(row.id, row.job_id, row.fence, row.stage, tuple(row.positions), row.reset)
+
+
+async def count_leased(session: AsyncSession, job_id: int) -> int:
+    """How many shards of the job are in somebody's hands."""
+    return int((await session.execute(_COUNT_LEASED, {"job_id": job_id})).scalar_one())
+
+
+async def keep_leases(session: AsyncSession, leases: Sequence[tuple[int, int]], owner: str, lease_s: float) -> set[int]:
+    """Prolong leases given as (shard, fence); answers the shards that are still ours."""
+    ids, fences = [lease[0] for lease in leases], [lease[1] for lease in leases]
+    rows = await session.execute(_KEEP, {"ids": ids, "fences": fences, "owner": owner, "lease_s": lease_s})
+    return set(rows.scalars())
+
+
+async def leave_shard(
+    session: AsyncSession, lease: Lease, owner: str, *, state: str, stage: str, delay_s: float = 0.0
+) -> bool:
+    """Give the shard back (`ready`, perhaps not before a delay) or end it (`done`); False where the fence rose."""
+    parameters = {
+        "shard_id": lease.shard_id,
+        "fence": lease.fence,
+        "owner": owner,
+        "state": state,
+        "stage": stage,
+        "delay_s": delay_s,
+    }
+    result = await session.execute(_LEAVE, parameters)
+    return result.rowcount == 1  # type: ignore[attr-defined,no-any-return]  # an UPDATE's result has a row count
+
+
+async def advance_shard(session: AsyncSession, lease: Lease, owner: str, stage: str) -> bool:
+    """Take the shard into its next stage under the same lease; False where the fence rose."""
+    parameters = {"shard_id": lease.shard_id, "fence": lease.fence, "owner": owner, "stage": stage}
+    result = await session.execute(_ADVANCE, parameters)
+    return result.rowcount == 1  # type: ignore[attr-defined,no-any-return]  # an UPDATE's result has a row count
+
+
+async def expire_leases(session: AsyncSession, dead_owner: str | None = None) -> list[tuple[int, int]]:
+    """Take back what is overdue, and all of a worker known to be dead; answers (shard, job)."""
+    rows = await session.execute(_EXPIRE, {"owner": dead_owner})
+    return [(row[0], row[1]) for row in rows]
+
+
+async def list_due_shards(session: AsyncSession, limit: int, again_s: float) -> list[tuple[int, int]]:
+    """(shard, fence) of shards to ring for: due, and not rung within `again_s` seconds."""
+    rows = await session.execute(_DUE, {"per_job": limit, "again_s": again_s})
+    return [(row[0], row[1]) for row in rows]
+
+
+async def mark_rung(session: AsyncSession, shard_ids: Sequence[int]) -> None:
+    await session.execute(_RUNG, {"ids": list(shard_ids)})

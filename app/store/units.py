@@ -1,0 +1,137 @@
+"""Units of work of a shard: what is still to be asked, and what was answered before.
+
+A unit of `generate` is an item (sample 0); a unit of `translate` is an English pair (sample = its ordinal).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class PendingItem:
+    """An item without an outcome; `losses` counts the calls that vanished with their worker."""
+
+    item_id: int
+    source_id: str
+    sentences: str
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPair:
+    """An English pair without a finished translation; `present` are the languages it has."""
+
+    item_id: int
+    ordinal: int
+    pair_id: int
+    instruction: str
+    response: str
+    present: tuple[str, ...]
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """A paid answer that has no outcome yet: it is read again before anything is asked."""
+
+    call_id: int
+    item_id: int
+    sample: int
+    state: str
+    handlings: int
+    fingerprint: int
+    languages: tuple[str, ...]
+    latency_ms: int | None
+    raw: bytes
+
+
+_LOSSES = """
+    (SELECT count(*) FROM call c WHERE c.job_id = :job_id AND c.item_id = {item} AND c.stage = '{stage}'
+        AND c.sample = {sample} AND c.state = 'unknown')
+"""
+_PENDING_ITEMS = text(
+    f"""
+    SELECT i.id, i.source_id, i.sentences, {_LOSSES.format(item="i.id", stage="generate", sample="0")} AS losses
+    FROM item i
+    LEFT JOIN item_state st ON st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = i.id AND st.sample = 0
+    WHERE i.dataset_id = :dataset_id AND i.position = ANY(:positions) AND st.item_id IS NULL
+    ORDER BY losses, i.position
+    """  # noqa: S608  # only constants are put in
+)
+_PENDING_PAIRS = text(
+    f"""
+    SELECT p.item_id, p.ordinal, p.id, p.instruction, p.response,
+        ARRAY(SELECT t.language FROM pair t WHERE t.translation_of = p.id) AS present,
+        {_LOSSES.format(item="p.item_id", stage="translate", sample="p.ordinal")} AS losses
+    FROM item i
+    JOIN pair p ON p.job_id = :job_id AND p.item_id = i.id AND p.language = 'en' AND p.status <> 'rejected'
+    LEFT JOIN item_state st ON st.job_id = :job_id AND st.stage = 'translate' AND st.item_id = p.item_id
+        AND st.sample = p.ordinal
+    WHERE i.dataset_id = :dataset_id AND i.position = ANY(:positions) AND st.item_id IS NULL
+    ORDER BY losses, i.position, p.ordinal
+    """  # noqa: S608  # only constants are put in
+)
+_ANSWERED = text(
+    """
+    SELECT c.id FROM call c
+    JOIN unnest(CAST(:items AS bigint[]), CAST(:samples AS int[])) AS unit (item_id, sample)
+        ON c.item_id = unit.item_id AND c.sample = unit.sample
+    WHERE c.job_id = :job_id AND c.stage = :stage AND c.raw IS NOT NULL AND c.state IN ('stored', 'ok', 'recovered')
+    ORDER BY c.id
+    """
+)
+_ANSWERS = text(
+    """
+    SELECT id, item_id, sample, state, handlings, fingerprint, languages, latency_ms, raw
+    FROM call WHERE id = ANY(:ids) ORDER BY id
+    """
+)
+_HANDLING = text("UPDATE call SET handlings = handlings + 1 WHERE id = ANY(:ids) AND state = 'stored'")
+
+
+async def list_pending_items(
+    session: AsyncSession, job_id: int, dataset_id: int, positions: Sequence[int]
+) -> list[PendingItem]:
+    """Items of these positions that have no outcome; those that lost calls come last."""
+    parameters = {"job_id": job_id, "dataset_id": dataset_id, "positions": list(positions)}
+    return [PendingItem(*row) for row in await session.execute(_PENDING_ITEMS, parameters)]
+
+
+async def list_pending_pairs(
+    session: AsyncSession, job_id: int, dataset_id: int, positions: Sequence[int]
+) -> list[PendingPair]:
+    """English pairs of these positions whose translation has no outcome; those that lost calls come last."""
+    parameters = {"job_id": job_id, "dataset_id": dataset_id, "positions": list(positions)}
+    return [
+        PendingPair(row[0], row[1], row[2], row[3], row[4], tuple(row[5]), row[6])
+        for row in await session.execute(_PENDING_PAIRS, parameters)
+    ]
+
+
+async def list_answered_calls(
+    session: AsyncSession, job_id: int, stage: str, units: Sequence[tuple[int, int]]
+) -> list[int]:
+    """Calls that hold an answer for units given as (item, sample), oldest first."""
+    parameters = {
+        "job_id": job_id,
+        "stage": stage,
+        "items": [unit[0] for unit in units],
+        "samples": [unit[1] for unit in units],
+    }
+    return list((await session.execute(_ANSWERED, parameters)).scalars())
+
+
+async def read_answers(session: AsyncSession, call_ids: Sequence[int]) -> list[StoredAnswer]:
+    """The raw answers of calls, oldest first."""
+    return [
+        StoredAnswer(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7], row[8])
+        for row in await session.execute(_ANSWERS, {"ids": list(call_ids)})
+    ]
+
+
+async def count_handling(session: AsyncSession, call_ids: Sequence[int]) -> None:
+    """Note, before it is done, that stored answers are about to be read: one that kills its reader shows up here."""
+    await session.execute(_HANDLING, {"ids": list(call_ids)})

@@ -1,0 +1,25 @@
+"""The one place where engines, pools and clients open and close."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.blobs import open_blobs
+from app.queue import Queue
+from app.resources import Resources
+from app.settings import Settings
+from app.store.session import make_engine, make_sessions
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Resources]:
+    """Open what the settings name; `database_url` and `redis_url` must be known by now."""
+    if not settings.database_url or not settings.redis_url:
+        raise ValueError("database_url and redis_url must be resolved before resources are opened")
+    engine = make_engine(settings.database_url, pool_size=pool_size)
+    queue = Queue(settings.redis_url, settings.queue_name)
+    blobs = open_blobs(settings.storage_url or str(settings.home / "blobs"))
+    try:
+        yield Resources(settings, make_sessions(engine), queue, blobs)
+    finally:
+        await queue.close()
+        await engine.dispose()
