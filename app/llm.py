@@ -1,0 +1,273 @@
+"""The chat port on the openai client: bytes in, the raw body of an answer out, every failure a CompletionError."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import aiohttp
+import httpx2
+import openai
+import yarl
+
+from app.clock import monotonic_s, utc_now
+from app.pipeline.chat import CompletionError
+from app.pipeline.pacing import read_retry_after
+from app.pipeline.values import Answer
+
+_ERROR_CAP_BYTES = 64 * 2**10  # of an error body only the message is of use
+_DETAIL_CHARS = 300
+_IDLE_S = 4.0  # shorter than the five seconds after which common servers close an idle connection
+_NO_KEY = "not-needed"
+_SCHEMA_WORDS = ("response_format", "json_schema", "structured output", "guided_json", "guided decoding")
+_TELEMETRY = ("Arch", "Lang", "OS", "Package-Version", "Runtime", "Runtime-Version")
+
+
+class ReplyTooLargeError(httpx2.TransportError):
+    """The body of an answer passed the cap; the connection was dropped there."""
+
+
+class OpenAIChatModel:
+    """ChatModel on one long-lived client; made by `make_chat_model`, closed by `aclose`."""
+
+    def __init__(self, client: openai.AsyncOpenAI, connect_timeout_s: float) -> None:
+        self._client = client
+        self._connect_timeout_s = connect_timeout_s
+
+    async def complete(self, body: bytes, *, timeout_s: float) -> Answer:
+        """Send one serialised request body and return the raw body of a 200; raises CompletionError.
+
+        `timeout_s` covers the call from the connection to the last byte.
+        """
+        started = monotonic_s()
+        timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, self._connect_timeout_s))
+        try:
+            response = await self._client.post(
+                "/chat/completions", content=body, cast_to=httpx2.Response, options={"timeout": timeout}
+            )
+        except openai.APIStatusError as error:
+            raise self._status_error(error) from error
+        except openai.APITimeoutError as error:
+            raise CompletionError("timeout", f"no answer in {timeout_s:g} s", retryable=True, outage=True) from error
+        except openai.APIConnectionError as error:
+            raise _connection_error(error) from error
+        raw = response.content
+        headers = _rate_headers(response.headers)
+        if raw[:64].lstrip()[:1] != b"{":
+            raise CompletionError(
+                "malformed_body",
+                f"the answer is no JSON object but {response.headers.get('content-type', 'unnamed')}"[:_DETAIL_CHARS],
+                retryable=True,
+                outage=True,
+                status=response.status_code,
+                headers=headers,
+            )
+        return Answer(raw, response.status_code, round((monotonic_s() - started) * 1000), headers)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    def _status_error(self, error: openai.APIStatusError) -> CompletionError:
+        status = error.status_code
+        headers = _rate_headers(error.response.headers)
+        code, retryable, outage = _classify(status, error)
+        detail = f"HTTP {status}" if code == "unauthorized" else str(error).replace(self._client.api_key, "[key]")
+        return CompletionError(
+            code,
+            detail[:_DETAIL_CHARS],
+            retryable=retryable,
+            outage=outage,
+            status=status,
+            retry_after_s=read_retry_after(headers, utc_now()),
+            headers=headers,
+        )
+
+
+def make_chat_model(
+    *,
+    base_url: str | None,
+    api_key: str | None,
+    model: str,
+    api_type: str = "open_ai",
+    api_version: str | None = None,
+    concurrency: int = 64,
+    connect_timeout_s: float = 10.0,
+    reply_cap_bytes: int = 8 * 2**20,
+) -> OpenAIChatModel:
+    """A model behind an OpenAI or Azure endpoint, with room for `concurrency` calls at once; needs a running loop.
+
+    For `api_type` "azure" the model is the name of the deployment and `base_url` that of the resource.
+    """
+    http_client = BoundedHttpClient(concurrency, connect_timeout_s, reply_cap_bytes)
+    quiet: dict[str, str] = cast("dict[str, str]", {f"X-Stainless-{name}": openai.omit for name in _TELEMETRY})
+    if api_type.startswith("azure"):
+        client: openai.AsyncOpenAI = openai.AsyncAzureOpenAI(
+            azure_endpoint=base_url or "",
+            azure_deployment=model,
+            api_version=api_version or "2024-10-21",
+            api_key=api_key or _NO_KEY,
+            max_retries=0,
+            http_client=http_client,
+            default_headers=quiet,
+        )
+    else:
+        client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=api_key or _NO_KEY,
+            max_retries=0,
+            http_client=http_client,
+            default_headers=quiet,
+        )
+    return OpenAIChatModel(client, connect_timeout_s)
+
+
+class BoundedHttpClient(openai.DefaultAioHttpClient):
+    """The SDK's aiohttp client, minus what a completion never needs: no redirects, cookies, proxies or auth flow."""
+
+    def __init__(self, concurrency: int, connect_timeout_s: float, reply_cap_bytes: int) -> None:
+        transport = BoundedTransport(concurrency, reply_cap_bytes)
+        super().__init__(
+            transport=transport,
+            timeout=httpx2.Timeout(600.0, connect=connect_timeout_s),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._bounded = transport
+
+    async def send(
+        self,
+        request: httpx2.Request,
+        *,
+        stream: bool = False,
+        auth: object = None,
+        follow_redirects: object = False,
+    ) -> httpx2.Response:
+        """Straight to the transport: the SDK has put its credentials into the headers already."""
+        return await self._bounded.handle_async_request(request)
+
+
+class BoundedTransport(httpx2.AsyncBaseTransport):
+    """aiohttp beneath httpx2, reading each body whole and never beyond the cap.
+
+    The read timeout of a request is taken as the time for the whole exchange: an endpoint that drips a byte
+    now and then holds a call no longer than one that hangs.
+    """
+
+    def __init__(self, concurrency: int, reply_cap_bytes: int) -> None:
+        self._concurrency = concurrency
+        self._reply_cap_bytes = reply_cap_bytes
+        self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, yarl.URL] = {}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """One exchange; raises the httpx2 error that says what broke."""
+        try:
+            return await self._exchange(request)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise httpx2.ConnectTimeout("no connection in time", request=request) from error
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("no answer in time", request=request) from error
+        except aiohttp.ClientConnectorError as error:
+            raise httpx2.ConnectError("the endpoint cannot be reached", request=request) from error
+        except aiohttp.InvalidURL as error:
+            raise httpx2.UnsupportedProtocol("the endpoint has no valid URL", request=request) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx2.ReadError(f"the exchange broke: {type(error).__name__}", request=request) from error
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _exchange(self, request: httpx2.Request) -> httpx2.Response:
+        timeout = request.extensions["timeout"]
+        session = self._session or self._open_session()
+        async with session.request(
+            request.method,
+            self._url(request),
+            data=request.content,
+            headers=request.headers.multi_items(),
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=timeout["read"], sock_connect=timeout["connect"]),
+        ) as answer:
+            body = await self._read(answer, request)
+            headers = [pair for pair in answer.raw_headers if pair[0].lower() not in _BODY_HEADERS]
+            return httpx2.Response(answer.status, headers=headers, content=body, request=request)
+
+    async def _read(self, answer: aiohttp.ClientResponse, request: httpx2.Request) -> bytes:
+        chunks, size = [], 0
+        async for chunk in answer.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if answer.status != 200 and size > _ERROR_CAP_BYTES:
+                answer.close()
+                break
+            if size > self._reply_cap_bytes:
+                answer.close()
+                raise ReplyTooLargeError(f"the answer passes {self._reply_cap_bytes} bytes", request=request)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _url(self, request: httpx2.Request) -> yarl.URL:
+        text = str(request.url)
+        url = self._urls.get(text)
+        if url is None:
+            url = self._urls[text] = yarl.URL(text, encoded=True)
+        return url
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Opened with the first call: aiohttp binds a session to the loop that runs then."""
+        connector = aiohttp.TCPConnector(
+            limit=self._concurrency, keepalive_timeout=_IDLE_S, ssl=httpx2.create_ssl_context(trust_env=False)
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        )
+        return self._session
+
+
+_BODY_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})  # they no longer hold
+
+
+def _classify(status: int, error: openai.APIStatusError) -> tuple[str, bool, bool]:
+    """Code, retryable, outage of an HTTP status."""
+    if status >= 500:
+        return "server_error", True, True
+    if status == 429:
+        # A spent quota comes as a 429 too; no pace mends it, so it counts against the endpoint.
+        return "rate_limited", True, error.code == "insufficient_quota"
+    if status in {408, 409, 425}:
+        return ("timeout" if status == 408 else "server_error"), True, False
+    if status in {401, 403}:
+        return "unauthorized", False, status == 401
+    if status == 404:
+        return "not_found", False, False
+    if status == 413:
+        return "too_large", False, False
+    return _classify_bad_request(error), False, False
+
+
+def _classify_bad_request(
+    error: openai.APIStatusError,
+) -> str:
+    text = f"{error} {error.code} {error.param}".lower()
+    if "content_filter" in text or "content management policy" in text:
+        return "content_filter"
+    return "schema_unsupported" if any(word in text for word in _SCHEMA_WORDS) else "bad_request"
+
+
+def _connection_error(error: openai.APIConnectionError) -> CompletionError:
+    cause = error.__cause__
+    if isinstance(cause, ReplyTooLargeError):
+        return CompletionError("too_large", str(cause), retryable=False)
+    detail = str(cause) if isinstance(cause, httpx2.TransportError) else type(cause).__name__
+    return CompletionError("connection", detail[:_DETAIL_CHARS], retryable=True, outage=True)
+
+
+def _rate_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What later eyes need of the headers: rate limits, waits, the provider's request id and its clock."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if "ratelimit" in name or name.startswith("retry-after") or name in {"date", "x-request-id"}
+    }
