@@ -1,0 +1,80 @@
+"""Migrations from code and from the command line: `python -m app.store.migrate [up|down|check]`.
+
+Without DATABASE_URL it uses the embedded database of SYPHUS_HOME: the running one, or one started for the time.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+
+from app.embedded import EmbeddedError, find_running, start_embedded
+from app.settings import Settings, load_settings
+
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+def migrate(database_url: str, revision: str = "head") -> None:
+    """Bring the database up to a revision; does nothing when it is there. Blocking: call it outside event loops."""
+    command.upgrade(_config(database_url), revision)
+
+
+def revert(database_url: str, revision: str = "-1") -> None:
+    """Take the database down to a revision; `base` leaves no table."""
+    command.downgrade(_config(database_url), revision)
+
+
+def check_models(database_url: str) -> None:
+    """Compare the tables with the models; raises alembic's CommandError naming the differences."""
+    command.check(_config(database_url))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m app.store.migrate", description="Migrate the database.")
+    parser.add_argument("action", nargs="?", choices=["up", "down", "check"], default="up")
+    parser.add_argument("revision", nargs="?", help="head for up, one step for down")
+    chosen = parser.parse_args(arguments)
+    actions: dict[str, Callable[[str], None]] = {
+        "up": lambda url: migrate(url, chosen.revision or "head"),
+        "down": lambda url: revert(url, chosen.revision or "-1"),
+        "check": check_models,
+    }
+    try:
+        with _open_database(load_settings()) as database_url:
+            actions[chosen.action](database_url)
+    except (EmbeddedError, CommandError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _config(database_url: str) -> Config:
+    config = Config(_PROJECT / "alembic.ini")
+    config.set_main_option("script_location", str(_PROJECT / "app" / "store" / "migrations").replace("%", "%%"))
+    config.attributes["database_url"] = database_url
+    return config
+
+
+@contextmanager
+def _open_database(settings: Settings) -> Iterator[str]:
+    if settings.database_url:
+        yield settings.database_url
+        return
+    running = find_running(settings.home)
+    if running is not None and running.database_url:
+        yield running.database_url
+        return
+    with start_embedded(settings.home, database=True, redis=False, model=False) as embedded:
+        if embedded.database_url is None:
+            raise EmbeddedError("The embedded PostgreSQL gave no address.")
+        yield embedded.database_url
+
+
+if __name__ == "__main__":
+    sys.exit(main())
