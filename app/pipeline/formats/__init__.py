@@ -1,0 +1,36 @@
+"""One grammar for pairs: what the renderer writes, the parser reads back; the parser also reads what models write.
+
+`parse_reply(render_pairs(pairs, f)).pairs == pairs` for texts that are their own `normalise_text`, in both formats.
+"""
+
+from app.pipeline.formats.json_reply import has_json_before, parse_json
+from app.pipeline.formats.labelled import find_first_label, parse_labelled
+from app.pipeline.formats.normalise import normalise_text
+from app.pipeline.formats.reading import MAX_PAIRS, ParsedReply, Role
+from app.pipeline.formats.rendering import ReplyFormat, render_pairs
+from app.pipeline.values import Rejection
+
+__all__ = ["MAX_PAIRS", "ParsedReply", "ReplyFormat", "normalise_text", "parse_reply", "render_pairs"]
+
+
+def parse_reply(text: str, *, truncated: bool = False) -> ParsedReply:
+    """The pairs in a model's reply, in order, and every piece that is no pair as a Rejection.
+
+    truncated: the reply was cut off at max_tokens, so its last piece is torn and refused.
+    Reasons: unparseable, missing_answer, missing_question, empty, truncated. Never raises; linear in the text;
+    at most MAX_PAIRS pairs, what follows them is refused in one piece.
+    """
+    text = normalise_text(text).removeprefix("\ufeff")
+    if not text.strip():
+        return ParsedReply((), (Rejection("empty", "the reply is empty"),))
+    label = find_first_label(text)
+    if has_json_before(text, len(text) if label is None else label[0]):
+        parsed = parse_json(text, truncated=truncated)
+        if parsed is not None:
+            return parsed
+    labelled = parse_labelled(text, truncated=truncated)
+    if not labelled.pairs and label is not None and label[1] is Role.ANSWER and has_json_before(text, len(text)):
+        parsed = parse_json(text, truncated=truncated)  # "Answer:" stood before the JSON of all pairs
+        if parsed is not None and parsed.pairs:
+            return parsed
+    return labelled
