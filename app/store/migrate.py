@@ -1,10 +1,12 @@
-"""Migrations from code and from the command line: `python -m app.store.migrate [up|down|check]`.
+"""Migrations from code and from the command line: `python -m app.store.migrate [up|down|check|rehearse]`.
 
 Without DATABASE_URL it uses the embedded database of SYPHUS_HOME: the running one, or one started for the time.
+`rehearse` walks all migrations up, down and up again in a database made for it, and compares them with the models.
 """
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from app.embedded import EmbeddedError, find_running, start_embedded
+from app.embedded import Embedded, EmbeddedError, find_running, start_embedded
 from app.settings import Settings, load_settings
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -37,16 +39,18 @@ def check_models(database_url: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m app.store.migrate", description="Migrate the database.")
-    parser.add_argument("action", nargs="?", choices=["up", "down", "check"], default="up")
+    parser.add_argument("action", nargs="?", choices=["up", "down", "check", "rehearse"], default="up")
     parser.add_argument("revision", nargs="?", help="head for up, one step for down")
     chosen = parser.parse_args(arguments)
+    opening = _make_database() if chosen.action == "rehearse" else _open_database(load_settings())
     actions: dict[str, Callable[[str], None]] = {
         "up": lambda url: migrate(url, chosen.revision or "head"),
         "down": lambda url: revert(url, chosen.revision or "-1"),
         "check": check_models,
+        "rehearse": _rehearse,
     }
     try:
-        with _open_database(load_settings()) as database_url:
+        with opening as database_url:
             actions[chosen.action](database_url)
     except (EmbeddedError, CommandError) as error:
         sys.stderr.write(f"{error}\n")
@@ -71,9 +75,29 @@ def _open_database(settings: Settings) -> Iterator[str]:
         yield running.database_url
         return
     with start_embedded(settings.home, database=True, redis=False, model=False) as embedded:
-        if embedded.database_url is None:
-            raise EmbeddedError("The embedded PostgreSQL gave no address.")
-        yield embedded.database_url
+        yield _address(embedded)
+
+
+@contextmanager
+def _make_database() -> Iterator[str]:
+    with (
+        tempfile.TemporaryDirectory(prefix="syphus-") as home,
+        start_embedded(Path(home), database=True, redis=False, model=False) as embedded,
+    ):
+        yield _address(embedded)
+
+
+def _address(embedded: Embedded) -> str:
+    if embedded.database_url is None:
+        raise EmbeddedError("The embedded PostgreSQL gave no address.")
+    return embedded.database_url
+
+
+def _rehearse(database_url: str) -> None:
+    migrate(database_url)
+    revert(database_url, "base")
+    migrate(database_url)
+    check_models(database_url)
 
 
 if __name__ == "__main__":
