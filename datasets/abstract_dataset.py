@@ -1,0 +1,218 @@
+"""The contract of a dataset kind: how a file of annotations becomes query inputs, and what its pairs must obey.
+
+Two ways to write a kind. The short one keeps what dataset files have always had: `_load_query_inputs(path)` returns
+(or yields) dicts with `id` and `sentences`. The streaming one implements `read_record(record)`: the file is then read
+record by record in bounded memory, and a bad record is reported with its line and pointer.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Literal
+
+from datasets.fields import Field
+from datasets.house_rules import HouseRule
+from datasets.prompts import load_prompt_file
+from datasets.record_values import InvalidRecordError, QueryInput, Record, RecordError
+from datasets.records import FileFormat, read_records
+
+RelationRule = Literal["none", "same_images", "earlier_rounds"]
+TrainRule = Literal["empty", "related", "last_round"]
+
+MAX_ID_LENGTH = 512
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_deferred: ContextVar[bool] = ContextVar("deferred", default=False)
+
+
+class AbstractDataset:
+    """A kind of dataset; an instance with paths holds a prompt and its query inputs, loaded at once.
+
+    abbr: what the ids of pairs and images begin with, e.g. `SD`
+    file_format: the shape of the annotation file, for people
+    image_id_pattern: the shape of image ids, for people
+    house_rules: what pairs of this kind must not do
+    relation_rule: which pairs relate to a pair: `none`, `same_images`, or `earlier_rounds` of the conversation
+    train_rule: what XX_train.json holds: `empty` lists, the `related` ids, or the `last_round` only with its last
+        two earlier rounds
+    reply_grammar: how a reply is read; `pairs` is a list of questions, each with its answer
+    """
+
+    abbr: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    file_format: ClassVar[str] = ""
+    image_id_pattern: ClassVar[str] = ""
+    prompt_file: ClassVar[str] = ""
+    house_rules: ClassVar[tuple[HouseRule, ...]] = ()
+    relation_rule: ClassVar[RelationRule] = "same_images"
+    train_rule: ClassVar[TrainRule] = "related"
+    reply_grammar: ClassVar[str] = "pairs"
+
+    prompt: Any
+    query_inputs: Any
+
+    def __init__(
+        self, name: str | None = None, prompt_path: str | None = None, query_inputs_path: str | None = None
+    ) -> None:
+        self.name = name or type(self).__name__
+        self.prompt_path = prompt_path
+        self.query_inputs_path = query_inputs_path
+        if _deferred.get():
+            return
+        if prompt_path is not None:
+            self.prompt = self._choose_prompt_loader()(prompt_path)
+        if query_inputs_path is not None:
+            self.query_inputs = self._load_query_inputs(query_inputs_path)
+
+    def __getattr__(self, attribute: str) -> Any:
+        """Load what a deferred construction left out, the first time it is asked for."""
+        paths = self.__dict__
+        if attribute == "prompt" and paths.get("prompt_path") is not None:
+            self.prompt = self._choose_prompt_loader()(paths["prompt_path"])
+            return self.prompt
+        if attribute == "query_inputs" and paths.get("query_inputs_path") is not None:
+            self.query_inputs = self._load_query_inputs(paths["query_inputs_path"])
+            return self.query_inputs
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+
+    def __len__(self) -> int:
+        return len(self.query_inputs)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._show(self.query_inputs[index])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for query_input in self.query_inputs:
+            yield self._show(query_input)
+
+    def __str__(self) -> str:
+        return f"{self.name} dataset"
+
+    def _load_prompt(self, path: str) -> Any:
+        """The prompt of a file: {"system_message", "in_context"}; may be overridden."""
+        return load_prompt_file(path)
+
+    def _load_prefix(self, path: str) -> Any:
+        """The older name of `_load_prompt`; may be overridden as well."""
+        return AbstractDataset._load_prompt(self, path)
+
+    def _load_query_inputs(self, path: str) -> Iterable[Any]:
+        """All query inputs as dicts with `id`, `sentences` and `image_ids`; the first bad record raises."""
+        return [_raise_or_show(outcome) for outcome in self.iter_query_inputs(path)]
+
+    def read_record(self, record: Record) -> QueryInput | Mapping[str, object]:
+        """One record of the file as a query input; raises InvalidRecordError."""
+        raise NotImplementedError(f"{type(self).__name__} needs read_record or _load_query_inputs")
+
+    def iter_query_inputs(
+        self,
+        source: str | Path | BinaryIO,
+        format: FileFormat | None = None,  # noqa: A002 - the word of the API
+    ) -> Iterator[QueryInput | RecordError]:
+        """Stream the query inputs of a path or an open binary file; raises FileFormatError."""
+        if isinstance(source, str | Path):
+            with Path(source).open("rb") as stream:
+                yield from self._read_stream(stream, format)
+        else:
+            yield from self._read_stream(source, format)
+
+    @classmethod
+    def instruction_id(cls, serial: int, source_id: str, ordinal: int) -> str:
+        """The published id of a pair: `serial` counts an export's pairs from 1, `ordinal` an item's from 0."""
+        return f"{cls.abbr}_INS_{serial:05d}"
+
+    def _read_stream(self, stream: BinaryIO, file_format: FileFormat | None) -> Iterator[QueryInput | RecordError]:
+        for record in read_records(stream, file_format):
+            if isinstance(record, RecordError):
+                yield record
+                continue
+            try:
+                yield check_query_input(self.read_record(record), record)
+            except InvalidRecordError as refused:
+                yield refused.error
+
+    def _choose_prompt_loader(self) -> Callable[[str], Any]:
+        cls = type(self)
+        if cls._load_prompt is AbstractDataset._load_prompt and cls._load_prefix is not AbstractDataset._load_prefix:
+            return self._load_prefix
+        return self._load_prompt
+
+    def _show(self, query_input: Any) -> dict[str, Any]:
+        return {
+            "system_messages": self.prompt["system_message"],
+            "in_context": self.prompt["in_context"],
+            "query_input": query_input,
+        }
+
+
+@contextmanager
+def deferred_loading() -> Iterator[None]:
+    """While it lasts, constructors note their paths and load a file when `prompt` or `query_inputs` is first read."""
+    token = _deferred.set(True)
+    try:
+        yield
+    finally:
+        _deferred.reset(token)
+
+
+def check_query_input(value: object, record: Record) -> QueryInput:
+    """A query input out of what a class gave for a record: {id, sentences, image_ids?} or a QueryInput.
+
+    Raises InvalidRecordError for texts that are missing, blank, too long for an id, or not storable.
+    """
+    if isinstance(value, QueryInput):
+        if _is_plainly_fine(value):
+            return replace(value, line=record.line)
+        value = {"id": value.id, "sentences": value.sentences, "image_ids": list(value.image_ids)}
+    members = dict(value) if isinstance(value, Mapping) else value
+    root = Field.of(Record(record.line, record.key, members, record.pointer))
+    identifier = _check_id(root.member("id"))
+    root = root.named(identifier)
+    sentences = root.member("sentences")
+    text = sentences.text_or_texts()
+    if not text:
+        raise sentences.refuse("empty_sentences", "The annotation is empty; without a text nothing can be asked.")
+    _check_storable(sentences, text)
+    images = root.optional("image_ids")
+    image_ids = tuple(_check_id(image) for image in images.elements()) if images is not None else ()
+    return QueryInput(identifier, text, image_ids, record.line)
+
+
+def _is_plainly_fine(query_input: QueryInput) -> bool:
+    """Whether all texts can be taken as they are, found out in few steps: a video has an image for each second."""
+    texts = "\n".join((query_input.id, query_input.sentences, *query_input.image_ids))
+    return (
+        0 < len(query_input.id) <= MAX_ID_LENGTH
+        and max(map(len, query_input.image_ids), default=1) <= MAX_ID_LENGTH
+        and bool(query_input.sentences.strip())
+        and all(query_input.image_ids)
+        and "\x00" not in texts
+        and not _SURROGATE.search(texts)
+    )
+
+
+def _check_id(field: Field) -> str:
+    identifier = field.identifier()
+    if len(identifier) > MAX_ID_LENGTH:
+        raise field.refuse("id_too_long", f"An id has at most {MAX_ID_LENGTH} characters.")
+    _check_storable(field, identifier)
+    return identifier
+
+
+def _check_storable(field: Field, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise field.refuse("lone_surrogate", "A text holds half a surrogate pair; write the whole character.") from None
+    if "\x00" in text:
+        raise field.refuse("nul_character", "A text holds U+0000, which no table stores; remove it.")
+
+
+def _raise_or_show(outcome: QueryInput | RecordError) -> dict[str, object]:
+    if isinstance(outcome, RecordError):
+        raise InvalidRecordError(outcome)
+    return {"id": outcome.id, "sentences": outcome.sentences, "image_ids": list(outcome.image_ids)}

@@ -1,0 +1,102 @@
+"""House rules: what a kind forbids in its pairs, as pure functions of instruction and response.
+
+They read English text. Each rule stands in the kind's prompt as well; here it is enforced.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRule:
+    """`violates(instruction, response)` is true for a pair to refuse with reason `code`."""
+
+    code: str
+    message: str
+    violates: Callable[[str, str], bool]
+
+
+def forbid(code: str, message: str, pattern: str, *, flags: re.RegexFlag = re.IGNORECASE) -> HouseRule:
+    """A rule that refuses a pair in which the pattern occurs, in instruction or response."""
+    compiled = re.compile(pattern, flags)
+
+    def violates(instruction: str, response: str) -> bool:
+        return compiled.search(instruction) is not None or compiled.search(response) is not None
+
+    return HouseRule(code, message, violates)
+
+
+def require_in_instruction(code: str, message: str, pattern: str) -> HouseRule:
+    """A rule that refuses a pair whose instruction does not match the pattern."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def violates(instruction: str, response: str) -> bool:
+        return compiled.search(instruction) is None
+
+    return HouseRule(code, message, violates)
+
+
+_DETERMINERS = (
+    r"(?:the|these|those|this|that|your|given|provided|above|following|supplied|each|both|all|any|image|video)"
+)
+_SOURCES = (
+    r"(?:descriptions?|captions?|annotations?|transcripts?|subtitles?|narrations?|input text|provided text|given text"
+    r"|text (?:provided|given|above)|(?:provided|given|above) (?:sentences?|information|details|context))"
+)
+
+MENTIONS_ANNOTATION = forbid(
+    "mentions_annotation",
+    "The pair speaks of descriptions or captions; it must speak of what can be seen.",
+    rf"\b{_DETERMINERS}\s+(?:[\w-]+\s+){{0,2}}?{_SOURCES}\b"
+    rf"|\b(?:based on|according to|from|mentioned in|described in|stated in|as per)\s+(?:[\w-]+\s+)?{_SOURCES}\b"
+    r"|\bas (?:described|stated|mentioned|captioned|annotated)\b"
+    r"|\b(?:is|are|was|were) (?:not )?(?:described|mentioned|stated|captioned|annotated) (?:in|by) (?:the|any|this)\b",
+)
+
+MENTIONS_BOXES = forbid(
+    "mentions_boxes",
+    "The pair speaks of boxes or coordinates; it must speak of places as a viewer sees them.",
+    r"\bbounding[ -]box(?:es)?\b|\bcoordinates?\b|\[\s*\d+(?:\.\d+)?\s*,\s*\d+(?:\.\d+)?\s*(?:,|\])",
+)
+
+MENTIONS_TIMESTAMPS = forbid(
+    "mentions_timestamps",
+    "The pair quotes timestamps; it must speak of the order of events.",
+    r"\btime[ -]?stamps?\b|\[\s*\d+(?:\.\d+)?\s*,\s*\d+(?:\.\d+)?\s*\]",
+)
+
+ASKS_FOR_DIFFERENCES = require_in_instruction(
+    "not_about_differences",
+    "The instruction does not ask for differences between the two images.",
+    r"\b(?:differ\w*|distinct\w*|distinguish\w*|contrast\w*|chang\w*|compar\w*|unlike|unique\w*|vary|varies|variations?"
+    r"|dissimilar\w*|whereas|instead|than|between|versus|vs|each|other|another|only|first|second|both|two|switch\w*"
+    r"|(?:image|picture|photo|scene) (?:a|b|one|two|1|2))\b",
+)
+
+MENTIONS_SIMILARITIES = forbid(
+    "not_about_differences",
+    "The pair is about what the images share; only differences are asked for.",
+    r"\b(?:in common|similarit(?:y|ies)|what (?:do|are|is) (?:[\w-]+\s+){0,5}(?:alike|similar|shared?|the same))\b",
+)
+
+# The main characters of the six series, and words that are a name only inside a sentence or with an apostrophe.
+_NAMES = (
+    "Sheldon|Leonard|Howard|Raj|Rajesh|Bernadette|Wolowitz|Hofstadter|Koothrappali|Monica|Chandler|Phoebe|Rachel|Ross"
+    "|Joey|Gunther|Janice|Barney|Marshall|Ted|Mosby|Stinson|Zoey|Beckett|Esposito|Lanie|Alexis|Kate Beckett"
+    "|Richard Castle|Gregory House|Wilson|Cuddy|Taub|Kutner|Cameron|Adams|Meredith|Cristina"
+    "|Izzie|Derek|Bailey|Addison|Karev|O'Malley|Burke|Callie|Webber|Denny|Stuart|Leslie|Montgomery|Perlmutter|Bracken"
+)
+_AMBIGUOUS_NAMES = (
+    "House|Castle|Penny|Amy|Robin|Ryan|Chase|Grey|Gates|Alex|George|Martha|Amber|Park|Cole|Emily|Lily|Thirteen"
+    "|Foreman|Masters"
+)
+_ACTS = "is|was|has|and|walks|sits|says|asks|looks"
+
+NAMES_CHARACTERS = forbid(
+    "names_character",
+    'The pair names a character; it must say "the female character", "the man at the desk" and the like.',
+    rf"\b(?:{_NAMES})\b|(?<=[a-z,;] )(?:Dr\.? |Detective )?(?:{_AMBIGUOUS_NAMES})\b(?! [A-Z])"
+    rf"|\b(?:{_AMBIGUOUS_NAMES})'s\b|(?:^|[.?!] )(?:{_AMBIGUOUS_NAMES})(?= (?:{_ACTS})\b)",
+    flags=re.NOFLAG,
+)
