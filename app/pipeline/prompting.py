@@ -26,8 +26,10 @@ __all__ = [
     "build_prefix",
     "canary_of",
     "check_parameters",
+    "frame_system_message",
     "max_tokens_of",
     "messages_of",
+    "pairs_of",
     "pairs_schema",
 ]
 
@@ -148,10 +150,19 @@ def pair_schema() -> dict[str, Any]:
     }
 
 
+def pairs_of(turn: Turn) -> tuple[Pair, ...]:
+    """The pairs an in-context assistant turn shows, whether kept as pairs or as text."""
+    return turn.content if isinstance(turn.content, tuple) else parse_reply(turn.content).pairs
+
+
+def frame_system_message(prompt: Prompt, reply_format: ReplyFormat = "text") -> str:
+    """The system message as it is sent: the prompt's own, what the annotation is, and how to write the reply."""
+    parts = (normalise_text(prompt.system_message), _FRAME, _FORMAT_NOTES[reply_format])
+    return "\n\n".join(part for part in parts if part)
+
+
 def _frame_messages(prompt: Prompt, reply_format: ReplyFormat) -> list[dict[str, str]]:
-    system = "\n\n".join(
-        part for part in (normalise_text(prompt.system_message), _FRAME, _FORMAT_NOTES[reply_format]) if part
-    )
+    system = frame_system_message(prompt, reply_format)
     return [{"role": "system", "content": system}, *(_render_turn(turn, reply_format) for turn in prompt.in_context)]
 
 
@@ -173,8 +184,3 @@ def _render_content(turn: Turn, reply_format: ReplyFormat) -> str:
 
 def _escape(text: str) -> bytes:
     return orjson.dumps(text)
-
-
-def pairs_of(turn: Turn) -> tuple[Pair, ...]:
-    """The pairs an in-context assistant turn shows, whether kept as pairs or as text."""
-    return turn.content if isinstance(turn.content, tuple) else parse_reply(turn.content).pairs
