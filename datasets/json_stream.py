@@ -124,7 +124,7 @@ class ContainerReader:
         fits = window.next_byte() == expected
         window.advance(1)
         following = window.next_byte()
-        if following == b"," or not fits:
+        if following == b"," or not fits or (following and self._resume_within(window.held)):
             yield self._fault("invalid_json", _STRAY.format("A bracket closes nothing here."), line)
             return
         self._ended = True

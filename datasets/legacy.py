@@ -80,6 +80,20 @@ def construct(
         raise DatasetClassError(f"{name} cannot be constructed: {_describe(error)}") from error
 
 
+def load_prompt_of(cls: type[AbstractDataset], name: str, prompt_path: str) -> Any:
+    """What the class's own loader makes of a prompt file, unchecked; raises whatever the loader raises.
+
+    A constructor that already needs the annotations cannot run without them; the loader is then called by itself.
+    """
+    try:
+        instance = construct(cls, name, prompt_path)
+    except DatasetClassError:
+        instance = cls.__new__(cls)
+        AbstractDataset.__init__(instance, name)
+        instance.prompt_path = prompt_path
+    return instance.prompt
+
+
 def find_default(cls: type[AbstractDataset], role: str) -> str | None:
     """The default of the constructor's parameter for `prompt_path` or `query_inputs_path`, if it has one."""
     for parameter in _parameters(cls):

@@ -5,6 +5,7 @@ be used raises FileFormatError. Keys that repeat in a top-level `{id: record}` o
 records.
 """
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, Literal
 
@@ -28,6 +29,8 @@ __all__ = [
 RECORD_CAP_BYTES = 1024 * 1024
 
 FileFormat = Literal["json", "jsonl"]
+
+_FIRST_IS_OBJECT = re.compile(rb'\{\s*"(?:[^"\\]++|\\.)*+"\s*:\s*\{', re.DOTALL)
 
 _MAGIC = {
     b"\x1f\x8b": "The file is still gzip; send it with Content-Encoding: gzip, or unpack it.",
@@ -98,7 +101,7 @@ def _maps_ids_to_records(raw: bytes) -> bool:
     try:
         value = parse_strictly(raw)
     except FlawError:
-        return b"\n" in raw.strip()
+        return _FIRST_IS_OBJECT.match(raw) is not None
     return isinstance(value, dict) and all(isinstance(member, dict) for member in value.values())
 
 

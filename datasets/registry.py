@@ -17,7 +17,15 @@ from typing import BinaryIO
 
 from datasets.abstract_dataset import AbstractDataset, RelationRule, TrainRule
 from datasets.house_rules import HouseRule
-from datasets.legacy import DatasetClassError, construct, find_default, is_streaming, original_layout, read_whole
+from datasets.legacy import (
+    DatasetClassError,
+    construct,
+    find_default,
+    is_streaming,
+    load_prompt_of,
+    original_layout,
+    read_whole,
+)
 from datasets.prompts import PromptError, PromptText, check_prompt
 from datasets.record_values import QueryInput, RecordError
 from datasets.records import FileFormat
@@ -134,11 +142,9 @@ class KindInfo:
         if path is None:
             raise PromptError("", f"{self.name} brings no prompt; give a prompt file.")
         try:
-            return check_prompt(construct(self.cls, self.name, str(path)).prompt)
+            return check_prompt(load_prompt_of(self.cls, self.name, str(path)))
         except PromptError:
             raise
-        except DatasetClassError as error:
-            raise PromptError("", error.message) from error
         except Exception as error:
             message = f"{self.name} cannot load the prompt {str(path)!r}: {type(error).__name__}: {error}"
             raise PromptError("", message) from error
