@@ -1,0 +1,139 @@
+"""What endpoints are handed: the process's resources, sessions, checked parameters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import QueuePool
+
+from app.api.problems import name_near_matches
+from app.errors import Fault, InvalidRequestError, NotAcceptableError, UnavailableError
+from app.resources import Resources
+
+CONNECT_S = 1.5
+
+
+class Body(BaseModel):
+    """The shape of a request body: what it does not name is refused."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=2**20)
+
+
+def get_resources(request: Request) -> Resources:
+    return cast(Resources, request.app.state.resources)
+
+
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
+
+
+@asynccontextmanager
+async def begin_reading(resources: Resources) -> AsyncIterator[AsyncSession]:
+    """A session to read with; raises UnavailableError in under two seconds when PostgreSQL is away."""
+    async with resources.sessions() as session:
+        await _connect(session)
+        yield session
+
+
+@asynccontextmanager
+async def begin_writing(resources: Resources) -> AsyncIterator[AsyncSession]:
+    """A transaction that commits at the end of the block, before the response is made."""
+    async with resources.sessions.begin() as session:
+        await _connect(session)
+        yield session
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """Refuse a query parameter nobody reads: a mistyped filter must not answer with everything."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return
+    known = _query_names(route.dependant)
+    faults = [
+        Fault(name, "unknown_parameter", f"There is no query parameter {name!r}. {name_near_matches(name, known)}")
+        for name in dict.fromkeys(request.query_params)
+        if name not in known
+    ]
+    if faults:
+        names = ", ".join(repr(fault.pointer) for fault in faults)
+        raise InvalidRequestError(f"Unknown query parameter: {names}.", errors=faults)
+
+
+def negotiate(request: Request, *offered: str) -> str:
+    """The media type to answer with, the first offer where the client has no wish.
+
+    Raises NotAcceptableError where the Accept header takes none of them.
+    """
+    wishes = _parse_accept(request.headers.get("accept", ""))
+    if not wishes:
+        return offered[0]
+    weights = [_weigh(media_type, wishes) for media_type in offered]
+    if max(weights) <= 0:
+        raise NotAcceptableError(f"This answers with {' or '.join(offered)}, which the Accept header does not take.")
+    return offered[weights.index(max(weights))]
+
+
+async def accept_json(request: Request) -> None:
+    """For routers whose every answer is JSON."""
+    negotiate(request, "application/json")
+
+
+async def _connect(session: AsyncSession) -> None:
+    """Take a connection: wait for a busy pool, never for a server that is gone."""
+    opening = asyncio.ensure_future(session.connection())
+    done, _ = await asyncio.wait({opening}, timeout=CONNECT_S)
+    if not done and not _is_busy(session):
+        opening.cancel()
+        await asyncio.wait({opening})
+        raise UnavailableError("The database does not answer just now; try again shortly.", retry_after_s=2)
+    await opening
+
+
+def _is_busy(session: AsyncSession) -> bool:
+    pool = cast(Any, session.get_bind()).pool
+    return isinstance(pool, QueuePool) and pool.checkedin() == 0 and pool.overflow() >= pool._max_overflow
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names: set[str] = set()
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            names |= {info.alias or name for name, info in annotation.model_fields.items()}
+        else:
+            names.add(field.alias)
+    for child in dependant.dependencies:
+        names |= _query_names(child)
+    return names
+
+
+def _parse_accept(header: str) -> list[tuple[str, float]]:
+    wishes = []
+    for part in header.split(","):
+        media_type, *parameters = (piece.strip() for piece in part.split(";"))
+        weights = [value[2:] for value in parameters if value.lower().startswith("q=")]
+        if media_type:
+            wishes.append((media_type.lower(), _read_weight(weights[0]) if weights else 1.0))
+    return wishes
+
+
+def _read_weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _weigh(media_type: str, wishes: list[tuple[str, float]]) -> float:
+    """The weight of the most specific wish that takes this type, 0 where none does."""
+    ranges = (media_type, media_type.partition("/")[0] + "/*", "*/*")
+    for wanted in ranges:
+        weights = [weight for wish, weight in wishes if wish == wanted]
+        if weights:
+            return max(weights)
+    return 0.0

@@ -1,0 +1,267 @@
+"""Jobs over HTTP: order, watch, act, and what each left behind."""
+
+import asyncio
+import re
+from collections.abc import Awaitable
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from app.api.deps import Body, ResourcesDep, begin_reading, begin_writing
+from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
+from app.api.job_views import JobList, JobView
+from app.api.pages import PageDep, answer_json, answer_page, answer_resource
+from app.clock import monotonic_s
+from app.errors import Fault, NotFoundError
+from app.ids import decode_id
+from app.pipeline.lifecycle import FINAL_STATES, Action
+from app.resources import Resources
+from app.services.estimates import estimate_job
+from app.services.jobs import JobRequest, act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
+from app.store.jobs import get_job, list_jobs
+
+LONGEST_WAIT_S = 60
+LOOK_S = 0.25
+
+_VOLATILE = frozenset({"eta_seconds"})
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
+
+JobState = Literal[
+    "validating", "queued", "in_progress", "paused", "finalizing",
+    "completed", "cancelling", "cancelled", "failed", "expired",
+]  # fmt: skip
+
+Result = TypeVar("Result")
+
+router = APIRouter(tags=["jobs"])
+
+
+class SliceBody(Body):
+    """Which items: positions from `start` to before `end`, of these `sample` at random by `seed`."""
+
+    start: int | None = Field(None, ge=0)
+    end: int | None = Field(None, ge=0)
+    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    sample: int | None = Field(None, ge=1)
+
+
+class LimitsBody(Body):
+    """Bounds of a job: dollars, an RFC 3339 time, calls in flight."""
+
+    max_cost_usd: float | None = Field(None, gt=0, le=1e9)
+    deadline_at: str | None = None
+    concurrency: int | None = Field(None, ge=1, le=100_000)
+
+
+class JobBody(Body):
+    """An order; everything but the dataset has a default."""
+
+    dataset_id: str
+    prompt_id: str | None = Field(None, description="The prompt of the dataset's kind by default.")
+    model: str | None = Field(None, min_length=1, max_length=200, description="The configured model by default.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="temperature, max_tokens, top_p, …")
+    languages: list[str] = Field(default_factory=list, max_length=20, description="Translate into these.")
+    stages: list[str] | None = Field(None, min_length=1, max_length=10)
+    mode: Literal["online", "batch"] = "online"
+    slice: SliceBody = Field(default_factory=lambda: SliceBody.model_construct())
+    limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_construct())
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; shown as given.")
+
+
+class RerunBody(Body):
+    """From which step stored answers are worked again; nothing stored is paid for again."""
+
+    from_: Literal["parse", "filter", "translate", "relate"] = Field(alias="from")
+
+
+@router.post("/jobs", status_code=202, responses={202: {"model": JobView}})
+async def post_job(
+    request: Request,
+    resources: ResourcesDep,
+    body: JobBody,
+    validate_only: Annotated[bool, Query(description="Check the order and change nothing; answers 200.")] = False,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Order a job; it is queued when this answers."""
+    order = _read_order(body)
+    if validate_only:
+        return await _answer_check(resources, order)
+    require_key(request, resources.settings)
+    made: list[int] = []
+
+    async def submit(session: AsyncSession) -> Response:
+        job = await _pointing(submit_job(session, resources.settings, order))
+        made.append(job.id)
+        return _answer_accepted(await view_job(session, job))
+
+    response = await answer_once(request, resources, submit)
+    for job_id in made:
+        await ring_job(resources, job_id)
+    return response
+
+
+@router.post("/jobs/estimate", responses={200: {"model": dict[str, Any]}})
+async def post_estimate(
+    resources: ResourcesDep, body: JobBody, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Calls, tokens, cost and duration of an order that is not placed; the same body as `POST /jobs`."""
+    order = _read_order(body)
+    async with begin_writing(resources) as session:
+        return answer_json(await _pointing(estimate_job(session, resources.settings, order)))
+
+
+@router.get("/jobs", responses={200: {"model": JobList}})
+async def get_jobs(
+    request: Request,
+    resources: ResourcesDep,
+    page: PageDep,
+    state: Annotated[JobState | None, Query()] = None,
+    dataset_id: Annotated[str | None, Query()] = None,
+) -> Response:
+    """Jobs, the newest first."""
+    dataset = None if dataset_id is None else decode_id("dataset", dataset_id)
+    async with begin_reading(resources) as session:
+        jobs = await list_jobs(session, page.after, page.limit + 1, state, dataset)
+        shown = await view_jobs(session, jobs)
+    return answer_page(request, page, shown, [job.id for job in jobs])
+
+
+@router.get("/jobs/{job_id}", responses={200: {"model": JobView}, 304: {"description": "Nothing changed."}})
+async def get_one_job(request: Request, resources: ResourcesDep, job_id: str) -> Response:
+    """A job as it stands; with `Prefer: wait=30` the answer comes when its state changes, or after the wait."""
+    number = decode_id("job", job_id)
+    wait_s = _read_wait(request)
+    if wait_s is not None:
+        await _await_change(request, resources, number, wait_s)
+    async with begin_reading(resources) as session:
+        shown = await view_job(session, await get_job(session, number))
+    headers = {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
+    if shown["state"] not in FINAL_STATES:
+        headers["Retry-After"] = "1"
+    return answer_resource(request, shown, volatile=_VOLATILE, headers=headers)
+
+
+@router.post("/jobs/{job_id}/pause", status_code=202, responses={202: {"model": JobView}})
+async def pause_job(
+    request: Request, resources: ResourcesDep, job_id: str, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Start no further call; answers in flight are kept."""
+    return await _act(request, resources, job_id, "pause")
+
+
+@router.post("/jobs/{job_id}/resume", status_code=202, responses={202: {"model": JobView}})
+async def resume_job(
+    request: Request, resources: ResourcesDep, job_id: str, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Go on with a paused job."""
+    return await _act(request, resources, job_id, "resume")
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=202, responses={202: {"model": JobView}})
+async def cancel_job(
+    request: Request, resources: ResourcesDep, job_id: str, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """End a job; what it made is kept."""
+    return await _act(request, resources, job_id, "cancel")
+
+
+@router.post("/jobs/{job_id}/retry-failed", status_code=202, responses={202: {"model": JobView}})
+async def retry_failed(
+    request: Request, resources: ResourcesDep, job_id: str, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Try failed and quarantined items once more; the others are left alone."""
+    return await _act(request, resources, job_id, "retry-failed")
+
+
+@router.post("/jobs/{job_id}/rerun", status_code=202, responses={202: {"model": JobView}})
+async def rerun_job(
+    request: Request,
+    resources: ResourcesDep,
+    job_id: str,
+    body: RerunBody,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Work stored answers again from a step on."""
+    return await _act(request, resources, job_id, "rerun", body.from_)
+
+
+def _read_order(body: JobBody) -> JobRequest:
+    return JobRequest(
+        dataset_id=_point_at("/dataset_id", "dataset", body.dataset_id),
+        prompt_id=None if body.prompt_id is None else _point_at("/prompt_id", "prompt", body.prompt_id),
+        model=body.model,
+        parameters=body.parameters,
+        languages=body.languages,
+        stages=body.stages,
+        mode=body.mode,
+        slice=body.slice.model_dump(exclude_none=True),
+        limits=body.limits.model_dump(exclude_none=True),
+        metadata=body.metadata,
+    )
+
+
+def _point_at(pointer: str, noun: str, text: str) -> int:
+    try:
+        return decode_id(noun, text)
+    except NotFoundError as error:
+        error.errors = (Fault(pointer, "not_found", f"{error.detail} GET /v1/{noun}s lists what there is."),)
+        raise
+
+
+async def _pointing(work: Awaitable[Result]) -> Result:
+    """Say which field of the body named what is not there."""
+    try:
+        return await work
+    except NotFoundError as error:
+        noun = "prompt" if " prompt " in error.detail else "dataset"
+        error.errors = (Fault(f"/{noun}_id", "not_found", f"{error.detail} GET /v1/{noun}s lists what there is."),)
+        raise
+
+
+async def _answer_check(resources: Resources, order: JobRequest) -> Response:
+    async with begin_writing(resources) as session:
+        return answer_json(await _pointing(check_job(session, resources.settings, order)))
+
+
+def _answer_accepted(shown: dict[str, Any]) -> Response:
+    return answer_json(shown, 202, {"Location": f"/v1/jobs/{shown['id']}", "Retry-After": "1"})
+
+
+async def _act(
+    request: Request, resources: Resources, job_id: str, action: Action, rerun_from: str | None = None
+) -> Response:
+    number = decode_id("job", job_id)
+
+    async def act(session: AsyncSession) -> Response:
+        return _answer_accepted(await view_job(session, await act_on_job(session, number, action, rerun_from)))
+
+    response = await answer_once(request, resources, act)
+    if action in {"resume", "retry-failed", "rerun"}:
+        await ring_job(resources, number)
+    return response
+
+
+def _read_wait(request: Request) -> int | None:
+    """Seconds of `Prefer: wait`, at most a minute; None without it."""
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    return min(int(found[1]), LONGEST_WAIT_S) if found else None
+
+
+async def _await_change(request: Request, resources: Resources, job_id: int, wait_s: int) -> None:
+    """Return when the state has changed or the wait is over; a final state is not waited for."""
+    stopping: asyncio.Event = request.app.state.stopping
+    until_s = monotonic_s() + wait_s
+    first = state = await _read_state(resources, job_id)
+    while state == first and state not in FINAL_STATES and monotonic_s() < until_s and not stopping.is_set():
+        if await request.is_disconnected():
+            break
+        await asyncio.sleep(LOOK_S)
+        state = await _read_state(resources, job_id)
+
+
+async def _read_state(resources: Resources, job_id: int) -> str:
+    async with begin_reading(resources) as session:
+        return (await get_job(session, job_id)).state

@@ -1,0 +1,174 @@
+"""Pairs over HTTP: pages, single ones, and the whole of a filter as a stream."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response, StreamingResponse
+
+from app.api.deps import ResourcesDep, accept_json, begin_reading, negotiate
+from app.api.pages import PageDep, answer_json, answer_page, answer_resource
+from app.errors import Fault, InvalidRequestError
+from app.ids import decode_id
+from app.resources import Resources
+from app.services.pairs import EXPANSIONS, view_pair, view_pairs, view_relations, view_translations
+from app.store.pairs import PairFilter
+
+NDJSON = "application/x-ndjson"
+STREAM_BATCH = 1000
+
+router = APIRouter(tags=["pairs"])
+
+
+class PairView(BaseModel):
+    """The shape of a pair, for the OpenAPI document: answers are written straight from rows."""
+
+    id: str
+    object: Literal["pair"] = "pair"
+    job_id: str
+    dataset_id: str
+    item_id: str
+    source_id: str
+    ordinal: int
+    language: str
+    translation_of: str | None
+    instruction: str
+    response: str
+    words: int
+    status: Literal["accepted", "flagged", "rejected", "edited"]
+    flags: list[str]
+    image_ids: list[str]
+    related_pair_ids: list[str] = Field(description="English pairs, whatever the language of this one.")
+    etag: str
+    created_at: str
+    translations: list[dict[str, Any]] | None = Field(None, description="With `expand=translations`.")
+    relations: list[dict[str, Any]] | None = Field(None, description="With `expand=relations`.")
+    provenance: dict[str, Any] | None = Field(None, description="With `expand=provenance`.")
+
+
+class PairList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[PairView]
+    has_more: bool
+    next_cursor: str | None
+
+
+class RelationsView(BaseModel):
+    object: Literal["list"] = "list"
+    rule: str | None = Field(description="How the related pairs were chosen.")
+    data: list[PairView]
+
+
+def read_filter(
+    job_id: Annotated[str | None, Query(description="Pairs of one job.")] = None,
+    dataset_id: Annotated[str | None, Query(description="Pairs of one dataset, over all its jobs.")] = None,
+    language: Annotated[str, Query(pattern=r"^(\*|[a-z]{2,3}(-[A-Za-z0-9]+)*)$", description="`*` for all.")] = "en",
+    status: Annotated[Literal["accepted", "flagged", "rejected", "edited"] | None, Query()] = None,
+    item_id: Annotated[str | None, Query(description="Pairs of one item.")] = None,
+    image_id: Annotated[str | None, Query(max_length=1000, description="Pairs that show an image.")] = None,
+    q: Annotated[
+        str | None, Query(min_length=1, max_length=1000, description="A part of instruction or response, in any case.")
+    ] = None,
+    min_words: Annotated[
+        int | None, Query(ge=0, le=1_000_000, description="Words of instruction and response.")
+    ] = None,
+) -> PairFilter:
+    """The filters that pages and streams share; an id that cannot exist raises NotFoundError."""
+    return PairFilter(
+        job_id=None if job_id is None else decode_id("job", job_id),
+        dataset_id=None if dataset_id is None else decode_id("dataset", dataset_id),
+        language=language,
+        status=status,
+        item_id=None if item_id is None else decode_id("item", item_id),
+        image_id=image_id,
+        text=q,
+        min_words=min_words,
+    )
+
+
+def read_expand(
+    expand: Annotated[
+        str | None, Query(description=f"Any of {', '.join(EXPANSIONS)}; separate them by commas.")
+    ] = None,
+) -> frozenset[str]:
+    """What is to be expanded; raises InvalidRequestError for anything else."""
+    asked = frozenset(part.strip() for part in (expand or "").split(",") if part.strip())
+    unknown = sorted(asked - set(EXPANSIONS))
+    if unknown:
+        fault = Fault(
+            "expand", "unknown_expansion", f"There is no {unknown[0]!r}; take any of {', '.join(EXPANSIONS)}."
+        )
+        raise InvalidRequestError("Unknown expansion.", errors=[fault])
+    return asked
+
+
+FilterDep = Annotated[PairFilter, Depends(read_filter)]
+ExpandDep = Annotated[frozenset[str], Depends(read_expand)]
+
+
+@router.get("/pairs", responses={200: {"model": PairList}}, dependencies=[Depends(accept_json)])
+async def get_pairs(
+    request: Request, resources: ResourcesDep, asked: FilterDep, page: PageDep, expand: ExpandDep
+) -> Response:
+    """Pairs by id; English ones unless `language` says otherwise."""
+    async with begin_reading(resources) as session:
+        shown, numbers = await view_pairs(session, asked, page.after or 0, page.limit + 1, expand)
+    return answer_page(request, page, shown, numbers)
+
+
+@router.get("/pairs/stream", responses={200: {"content": {NDJSON: {}}}})
+async def stream_pairs(request: Request, resources: ResourcesDep, asked: FilterDep, expand: ExpandDep) -> Response:
+    """Every pair of a filter, one JSON object a line; the last line `{"object": "stream.end"}` counts them.
+
+    A body without that line was cut.
+    """
+    negotiate(request, NDJSON, "application/json")
+    async with begin_reading(resources) as session:
+        first = await view_pairs(session, asked, 0, STREAM_BATCH, expand)
+    return StreamingResponse(_write_lines(resources, asked, expand, first), media_type=NDJSON)
+
+
+@router.get("/pairs/{pair_id}", responses={200: {"model": PairView}}, dependencies=[Depends(accept_json)])
+async def get_pair(request: Request, resources: ResourcesDep, pair_id: str, expand: ExpandDep) -> Response:
+    """One pair in any language."""
+    async with begin_reading(resources) as session:
+        shown = await view_pair(session, decode_id("pair", pair_id), expand)
+    return answer_resource(request, shown, etag=None if expand else shown["etag"])
+
+
+@router.get("/pairs/{pair_id}/translations", responses={200: {"model": PairList}}, dependencies=[Depends(accept_json)])
+async def get_translations(resources: ResourcesDep, pair_id: str) -> Response:
+    """The translations of a pair (of its English one, when it is a translation itself), by language."""
+    async with begin_reading(resources) as session:
+        shown = await view_translations(session, decode_id("pair", pair_id))
+    return answer_json({"object": "list", "data": shown, "has_more": False, "next_cursor": None})
+
+
+@router.get(
+    "/pairs/{pair_id}/relations", responses={200: {"model": RelationsView}}, dependencies=[Depends(accept_json)]
+)
+async def get_relations(resources: ResourcesDep, pair_id: str) -> Response:
+    """The related pairs in their order, in English, and the rule that chose them."""
+    async with begin_reading(resources) as session:
+        rule, shown = await view_relations(session, decode_id("pair", pair_id))
+    return answer_json({"object": "list", "rule": rule, "data": shown, "has_more": False, "next_cursor": None})
+
+
+async def _write_lines(
+    resources: Resources, asked: PairFilter, expand: frozenset[str], batch: tuple[list[dict[str, Any]], list[int]]
+) -> AsyncIterator[bytes]:
+    """One short read per batch: no transaction stays open, however slowly the client reads."""
+    count = 0
+    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+    while True:
+        shown, numbers = batch
+        count += len(shown)
+        if shown:
+            yield b"".join([orjson.dumps(pair, option=options) for pair in shown])
+        if len(shown) < STREAM_BATCH:
+            break
+        async with begin_reading(resources) as session:
+            batch = await view_pairs(session, asked, numbers[-1], STREAM_BATCH, expand)
+    yield orjson.dumps({"object": "stream.end", "count": count}, option=options)

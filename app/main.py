@@ -1,0 +1,139 @@
+"""The HTTP service: `create_app`, and `app` for `uvicorn app.main:app`; nothing opens before its lifespan."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from types import FrameType
+from typing import Any
+
+from fastapi import Depends, FastAPI
+
+from app.api import datasets, events, exports, jobs, kinds, pairs, prompts, records, system
+from app.api.auth import KeyDoor, StartRefusedError, check_start
+from app.api.bodies import BodyDoor
+from app.api.deps import accept_json, refuse_unknown_query
+from app.api.middleware import Compress, Envelope
+from app.api.problems import Problem, install_problems
+from app.embedded import EmbeddedError, Endpoints, find_running, open_embedded, resolve_endpoints
+from app.settings import Settings, load_settings
+from app.store.migrate import migrate
+from app.wiring import open_resources
+
+VERSION = "0.1.0"
+API_POOL_SIZE = 20
+
+_SUMMARY = "Turns visual annotations into multimodal instruction-response pairs."
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": Problem, "description": "RFC 9457 problem; sent as application/problem+json."}
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; without settings it reads the environment when it starts, not when it is made."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        known = settings or load_settings()
+        check_start(known)
+        async with (
+            _resolve(known) as resolved,
+            open_resources(resolved, pool_size=API_POOL_SIZE) as resources,
+        ):
+            app.state.settings, app.state.resources = resolved, resources
+            app.state.stopping = asyncio.Event()
+            with _note_stop_signals(app.state.stopping):
+                yield
+            app.state.stopping.set()
+
+    app = FastAPI(
+        title="Syphus",
+        summary=_SUMMARY,
+        version=VERSION,
+        lifespan=lifespan,
+        redoc_url=None,
+        responses=_PROBLEMS,
+        dependencies=[Depends(refuse_unknown_query)],
+    )
+    install_problems(app)
+    for door in (BodyDoor, KeyDoor, Compress, Envelope):  # the last one added is the outermost
+        app.add_middleware(door)
+    _mount(app)
+    return app
+
+
+def _mount(app: FastAPI) -> None:
+    json_only = [Depends(accept_json)]
+    for module in (datasets, kinds, prompts, jobs, records):
+        app.include_router(module.router, prefix="/v1", dependencies=json_only)
+    for module in (events, pairs, exports):
+        app.include_router(module.router, prefix="/v1")
+    app.include_router(system.landing)
+    app.include_router(system.router)
+    app.include_router(system.router, prefix="/v1", include_in_schema=False)
+    app.include_router(system.catalogue, prefix="/v1", dependencies=json_only)
+
+
+@asynccontextmanager
+async def _resolve(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings with every URL known: configured, of a neighbour on the same folder, or of own embedded parts.
+
+    Raises StartRefusedError.
+    """
+    if settings.database_url and settings.redis_url:
+        yield settings
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            if await asyncio.to_thread(find_running, settings.home) is not None:
+                endpoints = await asyncio.to_thread(resolve_endpoints, settings, own=False)
+            else:
+                endpoints = await stack.enter_async_context(open_embedded(settings))
+        except EmbeddedError as error:
+            raise StartRefusedError(str(error)) from error
+        await asyncio.to_thread(migrate, endpoints.database_url)
+        yield _fill(settings, endpoints)
+
+
+def _fill(settings: Settings, endpoints: Endpoints) -> Settings:
+    return settings.model_copy(
+        update={
+            "database_url": endpoints.database_url,
+            "redis_url": endpoints.redis_url,
+            "openai_base_url": endpoints.model_url,
+            "openai_model": endpoints.model_name,
+        }
+    )
+
+
+@contextmanager
+def _note_stop_signals(stopping: asyncio.Event) -> Iterator[None]:
+    """Tell long answers (event streams, waits) to end when the server is asked to stop.
+
+    The server waits for open responses before it ends the lifespan, so without this a single reader of events
+    would keep it from stopping. The server's own handlers are called as before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def relay(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopping.set)
+        handler: Callable[[int, FrameType | None], Any] | int | None = previous[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    handled = [number for number, handler in previous.items() if callable(handler)]
+    for number in handled:
+        signal.signal(number, relay)
+    try:
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, previous[number])
+
+
+app = create_app()

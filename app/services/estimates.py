@@ -1,0 +1,177 @@
+"""What a job is likely to take, before it is ordered.
+
+The heuristic: four bytes of UTF-8 make a token. A generate call sends the serialised prompt and one annotation;
+its reply is as long as earlier replies for the same prompt and model, else as long as the prompt's own examples,
+else 350 tokens. A translate call sends a fixed frame and one pair and answers it once per language, a third longer.
+p50 multiplies the calls by typical sizes, p95 by pessimistic ones (95th percentiles; twice the typical reply where
+nothing was measured), so p95 is a ceiling to plan with rather than a quantile of the sum.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.ids import decode_id
+from app.pipeline.costing import Price, cost_micros
+from app.pipeline.prompting import build_prefix, max_tokens_of, pairs_of
+from app.pipeline.values import Prompt, Usage
+from app.services.fleet import count_fleet
+from app.services.jobs import JobRequest, check_job
+from app.services.prompts import to_prompt
+from app.settings import Settings
+from app.store.prompts import get_prompt
+
+BYTES_PER_TOKEN = 4
+DEFAULT_REPLY_TOKENS = 350
+DEFAULT_PAIRS = 5
+TRANSLATE_FRAME_TOKENS = 200
+TRANSLATION_GROWTH = 1.33
+SAMPLE_ITEMS = 10_000
+SAMPLE_CALLS = 1_000
+FIRST_TOKEN_S = 0.5
+TOKENS_PER_S = 60.0
+
+_ITEM_BYTES = text(
+    """
+    SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY size), 0),
+        coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY size), 0)
+    FROM (
+        SELECT octet_length(sentences) AS size FROM item
+        WHERE dataset_id = :dataset_id AND position >= :start AND position < :start + :sample
+    ) AS sampled
+    """
+)
+_REPLY_TOKENS = text(
+    """
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY completion_tokens),
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY completion_tokens)
+    FROM (
+        SELECT c.completion_tokens
+        FROM (SELECT id FROM job WHERE model = :model AND prompt_id = :prompt_id ORDER BY id DESC LIMIT 1) AS j
+        JOIN call c ON c.job_id = j.id
+        WHERE c.stage = 'generate' AND c.state IN ('ok', 'recovered') AND c.completion_tokens > 0
+        ORDER BY c.id DESC LIMIT :sample
+    ) AS sampled
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Tokens of one call of each kind, in a typical or in a pessimistic case."""
+
+    prompt: float
+    reply: float
+    translate_prompt: float = 0.0
+    translate_reply: float = 0.0
+
+
+async def estimate_job(session: AsyncSession, settings: Settings, request: JobRequest) -> dict[str, Any]:
+    """Calls, tokens, cost and duration of a job; refuses what `submit_job` refuses."""
+    checked = await check_job(session, settings, request)
+    row = await get_prompt(session, decode_id("prompt", checked["prompt_id"]))
+    prompt = to_prompt(row)
+    prefix = build_prefix(prompt, checked["model"], request.parameters, "json_schema")
+    prefix_tokens = (len(prefix.prefix) + len(prefix.suffix)) / BYTES_PER_TOKEN
+    item_tokens = await _measure_items(session, request)
+    replies, basis = await _measure_replies(session, checked["model"], row.id, prompt)
+    cap = max_tokens_of(request.parameters)
+    languages = checked["languages"]
+    pairs = _pairs_per_item(prompt)
+    cases = [
+        _size_calls(prefix_tokens + items, min(reply, cap), pairs, len(languages))
+        for items, reply in zip(item_tokens, replies, strict=True)
+    ]
+    calls = {"generate": checked["items"], "translate": checked["items"] * pairs if languages else 0}
+    _, slots = await count_fleet(session)
+    in_flight = int(request.limits.get("concurrency") or max(slots, settings.concurrency))
+    return {
+        "object": "job.estimate",
+        "items": checked["items"],
+        "model": checked["model"],
+        "languages": languages,
+        "calls": {**calls, "total": sum(calls.values())},
+        **sum_up(cases, calls, checked["price"], in_flight),
+        "basis": {
+            "reply_tokens_from": basis,
+            "prompt_tokens_per_call": round(prefix_tokens),
+            "item_tokens_median": round(item_tokens[0]),
+            "reply_tokens_median": round(min(replies[0], cap)),
+            "pairs_per_item": pairs,
+            "calls_in_flight": in_flight,
+        },
+    }
+
+
+def sum_up(
+    cases: Sequence[Sizes], calls: Mapping[str, int], price: Mapping[str, Any] | None, in_flight: int
+) -> dict[str, Any]:
+    """Totals of the typical and the pessimistic case, as `{"p50": …, "p95": …}` each."""
+    totals = [_sum_case(case, calls) for case in cases]
+    rate = None if price is None else Price(price["prompt"], price["cached"], price["completion"])
+    costs = [None if rate is None else cost_micros(usage, rate) / 1e6 for usage in totals]
+    durations = [_last(case, calls, in_flight) for case in cases]
+    return {
+        "tokens": {
+            "prompt": _both([usage.prompt_tokens for usage in totals]),
+            "completion": _both([usage.completion_tokens for usage in totals]),
+        },
+        "cost_usd": None if rate is None else _both(costs),
+        "duration_seconds": _both(durations),
+    }
+
+
+def _both(values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(("p50", "p95"), values, strict=True))
+
+
+def _sum_case(case: Sizes, calls: Mapping[str, int]) -> Usage:
+    prompt = case.prompt * calls["generate"] + case.translate_prompt * calls["translate"]
+    reply = case.reply * calls["generate"] + case.translate_reply * calls["translate"]
+    return Usage(prompt_tokens=ceil(prompt), completion_tokens=ceil(reply))
+
+
+def _last(case: Sizes, calls: Mapping[str, int], in_flight: int) -> float:
+    generate_s = calls["generate"] * (FIRST_TOKEN_S + case.reply / TOKENS_PER_S)
+    translate_s = calls["translate"] * (FIRST_TOKEN_S + case.translate_reply / TOKENS_PER_S)
+    return round((generate_s + translate_s) / min(in_flight, max(1, sum(calls.values()))), 1)
+
+
+def _size_calls(prompt: float, reply: float, pairs: int, languages: int) -> Sizes:
+    pair = reply / pairs
+    return Sizes(prompt, reply, TRANSLATE_FRAME_TOKENS + pair, pair * TRANSLATION_GROWTH * languages)
+
+
+def _pairs_per_item(prompt: Prompt) -> int:
+    shown = [len(pairs_of(turn)) for turn in prompt.in_context if turn.role == "assistant"]
+    counts = [count for count in shown if count]
+    return max(1, round(sum(counts) / len(counts))) if counts else DEFAULT_PAIRS
+
+
+async def _measure_items(session: AsyncSession, request: JobRequest) -> tuple[float, float]:
+    start = request.slice.get("start") or 0
+    end = request.slice.get("end")
+    sample = SAMPLE_ITEMS if end is None else max(1, min(SAMPLE_ITEMS, end - start))
+    values = {"dataset_id": request.dataset_id, "start": start, "sample": sample}
+    median, high = (await session.execute(_ITEM_BYTES, values)).one()
+    return median / BYTES_PER_TOKEN, high / BYTES_PER_TOKEN
+
+
+async def _measure_replies(
+    session: AsyncSession, model: str, prompt_id: int, prompt: Prompt
+) -> tuple[tuple[float, float], str]:
+    values = {"model": model, "prompt_id": prompt_id, "sample": SAMPLE_CALLS}
+    median, high = (await session.execute(_REPLY_TOKENS, values)).one()
+    if median is not None:
+        return (median, high), "earlier calls"
+    sizes = [
+        sum(len((pair.instruction + pair.response).encode()) + 40 for pair in pairs_of(turn)) / BYTES_PER_TOKEN
+        for turn in prompt.in_context
+        if turn.role == "assistant"
+    ]
+    typical = sum(sizes) / len(sizes) if any(sizes) else float(DEFAULT_REPLY_TOKENS)
+    return (typical, 2 * typical), "the prompt's examples" if any(sizes) else "a default"
