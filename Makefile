@@ -31,12 +31,12 @@ check: $(STAMP) ## Look for mistakes without running the tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m app.store.migrate rehearse
-	$(BIN)/python -m app.openapi | diff -u docs/openapi.json -
+	$(BIN)/python -m app.openapi --check
 
 fix: $(STAMP) ## Mend what can be mended by machine, the OpenAPI snapshot too
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python -m app.openapi > docs/openapi.json
+	$(BIN)/python -m app.openapi
 
 faults: $(STAMP) ## Kill everything at the worst moments and count what is left
 	$(BIN)/python -m tests.faults

@@ -4,6 +4,7 @@ The supervisor holds the listening socket, so that a restart of the API refuses 
 by the kernel to stop when the supervisor dies, and embedded parts stop by themselves (see `app.embedded`).
 """
 
+import asyncio
 import http.client
 import os
 import secrets
@@ -17,12 +18,15 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.auth import StartRefusedError, check_start
 from app.embedded import EmbeddedError, Endpoints, resolve_endpoints
 from app.embedded.spawning import die_with_parent
+from app.services.fleet import release_worker
 from app.settings import Settings, load_settings
 from app.store.migrate import migrate
+from app.store.session import make_engine, make_sessions
 
 _LOOK_S = 0.1
 _STEADY_S = 10.0
@@ -30,6 +34,8 @@ _BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _DEATHS_BEFORE_READY = 5
 _STOP_MARGIN_S = 10.0
 _API_DRAIN_S = 10
+_RELEASE_TIMEOUT_S = 5.0
+_WORKER_ID = "SYPHUS_WORKER_ID"
 _DEMO_CALLS_IN_FLIGHT = 4  # the embedded model answers two at a time; more only wait for their timeouts
 
 
@@ -132,6 +138,8 @@ class Supervisor:
         if not self._is_ready and child.deaths_in_a_row >= _DEATHS_BEFORE_READY:
             raise _FailedError(f"The {child.name} ended {child.deaths_in_a_row} times at its start (status {status}).")
         _say(f"The {child.name} ended (status {status}); starting it again.")
+        if _WORKER_ID in child.environment:
+            asyncio.run(_release(self._endpoints.database_url, child.environment[_WORKER_ID]))
 
     def _announce(self) -> None:
         workers = "1 worker" if len(self._workers) == 1 else f"{len(self._workers)} workers"
@@ -205,9 +213,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(place[:2], family=family, backlog=2048)
     except OSError as error:
-        raise _FailedError(
-            f"Cannot listen on {host}:{port} ({error.strerror}): set SYPHUS_HOST or SYPHUS_PORT."
-        ) from error
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise _FailedError(f"Cannot listen on {host}:{port} ({why}): set SYPHUS_HOST or SYPHUS_PORT.") from error
 
 
 def address_of(listener: socket.socket) -> str:
@@ -230,6 +237,18 @@ def answers_ready(listener: socket.socket) -> bool:
         connection.close()
 
 
+async def _release(database_url: str, worker_id: str) -> None:
+    """Free at once what a dead worker held; where the database cannot be asked, its leases run out by themselves."""
+    engine = make_engine(database_url, pool_size=1)
+    try:
+        async with asyncio.timeout(_RELEASE_TIMEOUT_S):
+            await release_worker(make_sessions(engine), worker_id)
+    except (OSError, TimeoutError, SQLAlchemyError) as error:
+        _say(f"What worker {worker_id} held is freed when its leases run out ({type(error).__name__}).")
+    finally:
+        await engine.dispose()
+
+
 def _child_environment(settings: Settings, endpoints: Endpoints, workers: int) -> dict[str, str]:
     environment = dict(os.environ)
     environment |= {
@@ -247,7 +266,7 @@ def _child_environment(settings: Settings, endpoints: Endpoints, workers: int) -
 
 def _named(environment: Mapping[str, str]) -> dict[str, str]:
     """A fresh worker id for every start, so that nothing of a dead worker is taken for the new one's."""
-    return {**environment, "SYPHUS_WORKER_ID": f"{socket.gethostname()}-{secrets.token_hex(6)}"}
+    return {**environment, _WORKER_ID: f"{socket.gethostname()}-{secrets.token_hex(6)}"}
 
 
 def _backoff_s(child: Child) -> float:

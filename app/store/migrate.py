@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (EmbeddedError, CommandError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    sys.stdout.write(f"Done: {chosen.action}.\n")
     return 0
 
 
