@@ -1,21 +1,31 @@
 """Prompts: storing versions, and the prompt that a kind brings along."""
 
 import hashlib
+import re
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import new_id, utc_now
+from app.errors import Fault, InvalidRequestError
+from app.ids import encode_id
 from app.pipeline import values
 from app.pipeline.formats import ReplyFormat
-from app.services.kinds import load_kind_prompt
+from app.pipeline.prompting import messages_of
+from app.services.kinds import kind_of, load_kind_prompt, prompt_of_text
 from app.store import prompts as store
 from app.store.models import Prompt
+from datasets.prompts import PromptError, check_prompt
 
 PLAIN_PROMPT_NAME = "plain"
 DEFAULT_REPLY_FORMAT: ReplyFormat = "json"
+REPLY_FORMATS: dict[str, ReplyFormat] = {"json": "json", "text": "text"}
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+BYTES_PER_TOKEN = 4
+TOKENS_PER_MESSAGE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +96,56 @@ def _turn_from_json(turn: dict[str, Any]) -> values.Turn:
 def _hash_content(system_message: str, turns: list[dict[str, Any]], reply_format: str) -> str:
     content = {"system_message": system_message, "in_context": turns, "reply_format": reply_format}
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def describe_prompt(row: Prompt) -> dict[str, Any]:
+    """The prompt as a client sees it."""
+    return {
+        "id": encode_id("prompt", row.id),
+        "object": "prompt",
+        "name": row.name,
+        "version": row.version,
+        "kind": row.kind,
+        "system_message": row.system_message,
+        "in_context": row.in_context,
+        "reply_format": row.reply_format,
+        "sha256": row.sha256,
+        "created_at": row.created_at,
+    }
+
+
+def check_new_prompt(name: str, prompt: dict[str, Any], reply_format: str, kind: str | None) -> NewPrompt:
+    """A client's prompt, checked; raises InvalidRequestError with a pointer."""
+    if not NAME_PATTERN.fullmatch(name):
+        message = (
+            "A name is 1 to 100 letters, digits, dots, underscores and hyphens, and begins with a letter or digit."
+        )
+        raise InvalidRequestError("The prompt has no usable name.", errors=[Fault("/name", "invalid_name", message)])
+    if reply_format not in REPLY_FORMATS:
+        fault = Fault("/reply_format", "unknown_format", f"{reply_format!r} is unknown; send json or text.")
+        raise InvalidRequestError("The prompt is not valid.", errors=[fault])
+    kind_name = kind_of(kind, "/kind").name if kind is not None else None
+    try:
+        checked = prompt_of_text(check_prompt(prompt))
+    except PromptError as error:
+        fault = Fault(error.pointer, "invalid_prompt", error.message)
+        raise InvalidRequestError(f"The prompt is not valid: {error}", errors=[fault]) from error
+    return NewPrompt(name, checked, REPLY_FORMATS[reply_format], kind_name)
+
+
+def render_prompt(row: Prompt, query: str) -> dict[str, Any]:
+    """The exact messages for one annotation, and about how many tokens they have (a token is some four bytes).
+
+    A job adds one line of its own to the system message: the mark by which a leaked prompt is known.
+    """
+    reply_format = REPLY_FORMATS[row.reply_format]
+    messages = messages_of(to_prompt(row), query, reply_format)
+    size = sum(len(message["content"].encode()) for message in messages)
+    return {
+        "object": "prompt.rendering",
+        "prompt_id": encode_id("prompt", row.id),
+        "reply_format": reply_format,
+        "messages": messages,
+        "bytes": size,
+        "estimated_tokens": ceil(size / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * len(messages),
+    }
