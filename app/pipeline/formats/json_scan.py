@@ -16,12 +16,16 @@ _MENDING_BUDGET = 98_304  # characters of one reply; mending is slow, and a pair
 
 @dataclass(slots=True)
 class Value:
-    """An outermost array or object: [start, end), whether it closes, and the objects that sit in its arrays."""
+    """An outermost array or object: [start, end), whether it closes, and the objects that sit in its arrays.
+
+    whole_until: where the last array or object inside it closes; what follows in an open value is torn.
+    """
 
     start: int
     end: int
     closed: bool = True
     elements: list[tuple[int, int]] = field(default_factory=list)
+    whole_until: int = 0
 
 
 def find_json_start(text: str) -> int | None:
@@ -35,6 +39,7 @@ def scan_json(text: str) -> list[Value]:
     values: list[Value] = []
     stack: list[tuple[str, int, bool]] = []  # bracket, position, whether an element closed inside it
     elements: list[tuple[int, int]] = []
+    closed_at = 0
     for count, token in enumerate(_TOKEN.finditer(text)):
         bracket = token[0]
         if bracket in "{[":
@@ -43,16 +48,17 @@ def scan_json(text: str) -> list[Value]:
             stack.append((bracket, token.start(), False))
         elif bracket in "}]" and stack:
             _, start, holds = stack.pop()
+            closed_at = token.end()
             is_element = bracket == "}" and not holds and (not stack or stack[-1][0] == "[")
             if is_element:
                 elements.append((start, token.end()))
             if stack and (is_element or holds):
                 stack[-1] = (stack[-1][0], stack[-1][1], True)
             if not stack:
-                values.append(Value(start, token.end(), True, elements))
+                values.append(Value(start, token.end(), True, elements, token.end()))
                 elements = []
     if stack:
-        values.append(Value(stack[0][1], len(text), False, elements))
+        values.append(Value(stack[0][1], len(text), False, elements, max(closed_at, stack[0][1])))
     return values
 
 
