@@ -92,6 +92,8 @@ def test_killing_everything_at_once_does_not_hinder_the_next_start(start_service
         family = find_family(service.pid)
         kill_all(family)
         wait_until_gone([process for process in family if process.pid != service.pid])
+    _, address = start_service()
+    assert _is_ready(address)
 
 
 @pytest.mark.parametrize(
