@@ -45,7 +45,7 @@ _INTEND = text(
     JOIN shard s ON s.id = a.shard_id AND s.fence = a.fence AND s.state = 'leased' AND s.owner = :worker
         AND s.lease_until > clock_timestamp()
     JOIN job j ON j.id = a.job_id AND j.state = 'in_progress'
-    RETURNING id, stage, item_id, sample
+    RETURNING id, job_id, stage, item_id, sample
     """
 )
 _STORE = text(
@@ -88,8 +88,8 @@ async def intend_calls(session: AsyncSession, intents: Sequence[Intent], worker:
         "fingerprints": [intent.fingerprint for intent in intents],
         "reserved": [intent.reserved_micros for intent in intents],
     }
-    written = {(row[1], row[2], row[3]): row[0] for row in await session.execute(_INTEND, parameters)}
-    return [written.get((intent.stage, intent.item_id, intent.sample)) for intent in intents]
+    written = {tuple(row[1:]): row[0] for row in await session.execute(_INTEND, parameters)}
+    return [written.get((intent.job_id, intent.stage, intent.item_id, intent.sample)) for intent in intents]
 
 
 async def reserve_budget(session: AsyncSession, job_id: int, wanted_micros: int) -> bool:

@@ -60,3 +60,9 @@ async def move_job(
     job.finished_at = now if target in FINAL_STATES else None
     await session.flush()
     await append_event(session, job.id, f"job.{target}", data)
+
+
+async def list_running_jobs(session: AsyncSession, job_ids: Sequence[int]) -> set[int]:
+    """Those of the jobs in which calls may start."""
+    statement = select(Job.id).where(Job.id.in_(job_ids), Job.state == "in_progress")  # type: ignore[attr-defined,call-overload]  # columns
+    return set((await session.execute(statement)).scalars())

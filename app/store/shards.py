@@ -88,7 +88,7 @@ _DUE = text(
             AND (rung_at IS NULL OR rung_at < clock_timestamp() - make_interval(secs => :again_s))
         ORDER BY seq LIMIT :per_job
     ) s
-    WHERE j.state IN ('queued', 'in_progress') LIMIT :per_job
+    WHERE j.state IN ('queued', 'in_progress') AND (CAST(:job_id AS bigint) IS NULL OR j.id = :job_id) LIMIT :per_job
     """
 )
 _RUNG = text("UPDATE shard SET rung_at = clock_timestamp() WHERE id = ANY(:ids) AND state = 'ready'")
@@ -160,9 +160,11 @@ async def expire_leases(session: AsyncSession, dead_owner: str | None = None) ->
     return [(row[0], row[1]) for row in rows]
 
 
-async def list_due_shards(session: AsyncSession, limit: int, again_s: float) -> list[tuple[int, int]]:
-    """(shard, fence) of shards to ring for: due, and not rung within `again_s` seconds."""
-    rows = await session.execute(_DUE, {"per_job": limit, "again_s": again_s})
+async def list_due_shards(
+    session: AsyncSession, limit: int, again_s: float, job_id: int | None = None
+) -> list[tuple[int, int]]:
+    """(shard, fence) of shards to ring for: due, and not rung within `again_s` seconds; of one job or of all."""
+    rows = await session.execute(_DUE, {"per_job": limit, "again_s": again_s, "job_id": job_id})
     return [(row[0], row[1]) for row in rows]
 
 

@@ -44,8 +44,8 @@ class StoredAnswer:
     handlings: int
     fingerprint: int
     languages: tuple[str, ...]
-    latency_ms: int | None
     raw: bytes
+    has_rejections: bool
 
 
 _LOSSES = """
@@ -85,7 +85,8 @@ _ANSWERED = text(
 )
 _ANSWERS = text(
     """
-    SELECT id, item_id, sample, state, handlings, fingerprint, languages, latency_ms, raw
+    SELECT id, item_id, sample, state, handlings, fingerprint, languages, raw,
+        EXISTS (SELECT 1 FROM rejection r WHERE r.item_id = call.item_id AND r.call_id = call.id)
     FROM call WHERE id = ANY(:ids) ORDER BY id
     """
 )

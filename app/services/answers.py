@@ -1,0 +1,215 @@
+"""Answers: from the raw body of a reply to the outcome that is recorded for its unit of work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.pipeline.chat import CompletionError
+from app.pipeline.completions import decode_completion
+from app.pipeline.costing import cost_micros
+from app.pipeline.filtering import filter_pairs
+from app.pipeline.formats import parse_reply
+from app.pipeline.scripts import LanguageDetector
+from app.pipeline.translating import check_translation, parse_translations
+from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
+from app.services.claims import JobContext
+from app.store.outcomes import NewPair, Outcome
+
+RETRIES = 12
+TRANSLATION_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ItemUnit:
+    """An item to be asked about."""
+
+    item_id: int
+    sentences: str
+    losses: int = 0
+    sample: int = 0
+    fingerprint: int = 0
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairUnit:
+    """An English pair to be translated into `languages`, those it still lacks."""
+
+    item_id: int
+    sample: int
+    pair_id: int
+    pair: Pair
+    fingerprint: int
+    languages: tuple[str, ...]
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCall:
+    """The call that brought an answer.
+
+    call_state: what it moves to, None where it was accounted for before
+    languages: what a translation call asked for
+    keeps_rejections: False where the rejections of this answer are stored already
+    """
+
+    call_id: int
+    call_state: str | None
+    languages: tuple[str, ...] = ()
+    keeps_rejections: bool = True
+
+
+def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes) -> Outcome:
+    """The pairs and rejections in a reply about an item; the item fails where no pair is accepted."""
+    try:
+        completion = decode_completion(raw)
+    except CompletionError as error:
+        return fail_call(job, Stage.GENERATE, unit, call, error)
+    parsed = parse_reply(completion.text, truncated=completion.finish_reason == "length")
+    rejections = parsed.rejections
+    if completion.refusal:
+        rejections = (Rejection("refusal", "the endpoint reported a refusal", completion.refusal),)
+    result = filter_pairs(
+        parsed.pairs, rejections, house_rules=job.house_rules, prompt=job.prompt, sentences=unit.sentences
+    )
+    code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
+    pairs = tuple(
+        NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair))
+        for ordinal, pair in enumerate(result.accepted)
+    )
+    return _outcome(
+        job, Stage.GENERATE, unit, call, completion,
+        verdict="done" if pairs else "failed",
+        code=code,
+        detail=_describe(result.rejections) if code else None,
+        pairs=pairs,
+        rejections=tuple(result.rejections),
+    )  # fmt: skip
+
+
+def read_pair_answer(
+    job: JobContext,
+    unit: PairUnit,
+    call: PaidCall,
+    raw: bytes,
+    rounds: int,
+    detector: LanguageDetector,
+) -> tuple[Outcome, PairUnit | None]:
+    """The translations in a reply, each checked; and the unit that is left to ask for, if any.
+
+    rounds: how many replies about this pair were read, this one included. After TRANSLATION_ROUNDS what is still
+    refused stays refused and the unit fails; the languages that are right are kept either way.
+    """
+    try:
+        completion = decode_completion(raw)
+    except CompletionError as error:
+        return fail_call(job, Stage.TRANSLATE, unit, call, error), unit
+    asked = tuple(language for language in unit.languages if language in call.languages)
+    found = parse_translations(completion.text, asked)
+    pairs, rejections = [], []
+    for language in asked:
+        translated = found.get(language, Pair("", ""))
+        refused = check_translation(unit.pair, translated, language, detector)
+        if refused is None:
+            pairs.append(_translation(unit, language, translated))
+        else:
+            rejections.append(refused)
+    kept = {pair.language for pair in pairs}
+    missing = tuple(language for language in unit.languages if language not in kept)
+    left = replace(unit, languages=missing) if missing and rounds < TRANSLATION_ROUNDS else None
+    verdict = None if left else ("failed" if missing else "done")
+    outcome = _outcome(
+        job, Stage.TRANSLATE, unit, call, completion,
+        verdict=verdict,
+        code="languages_refused" if verdict == "failed" else None,
+        detail=", ".join(missing) if verdict == "failed" else None,
+        pairs=tuple(pairs),
+        rejections=tuple(rejections),
+    )  # fmt: skip
+    return outcome, left
+
+
+def fail_call(
+    job: JobContext,
+    stage: str,
+    unit: ItemUnit | PairUnit,
+    call: PaidCall,
+    error: CompletionError,
+    *,
+    final: bool = False,
+) -> Outcome:
+    """A call without a usable answer; the unit stays pending unless the error (or the caller) is final."""
+    ends = final or not error.retryable
+    return Outcome(
+        job_id=job.job_id,
+        stage=stage,
+        item_id=unit.item_id,
+        sample=unit.sample,
+        verdict="failed" if ends else None,
+        call_id=call.call_id,
+        call_state="failed" if call.call_state is not None else None,
+        code=error.code,
+        detail=error.detail,
+        http_status=error.status,
+        keep_reserved=error.code in {"timeout", "malformed_body"},
+        has_budget=job.has_budget,
+    )
+
+
+def poison_unit(job: JobContext, stage: str, unit: ItemUnit | PairUnit, detail: str) -> Outcome:
+    """A unit that is set aside because work on it keeps ending with the worker's death."""
+    return Outcome(
+        job_id=job.job_id,
+        stage=stage,
+        item_id=unit.item_id,
+        sample=unit.sample,
+        verdict="poison",
+        code="poison",
+        detail=detail,
+    )
+
+
+def count_words(pair: Pair) -> int:
+    """Words of instruction and response, split at white space."""
+    return len(pair.instruction.split()) + len(pair.response.split())
+
+
+def _translation(unit: PairUnit, language: str, pair: Pair) -> NewPair:
+    return NewPair(unit.sample, language, pair.instruction, pair.response, count_words(pair), unit.pair_id)
+
+
+def _describe(rejections: Sequence[Rejection]) -> str:
+    return ", ".join(dict.fromkeys(rejection.reason for rejection in rejections)) or "the reply holds no pair"
+
+
+def _outcome(
+    job: JobContext,
+    stage: str,
+    unit: ItemUnit | PairUnit,
+    call: PaidCall,
+    completion: Completion,
+    *,
+    verdict: str | None,
+    code: str | None,
+    detail: str | None,
+    pairs: tuple[NewPair, ...],
+    rejections: tuple[Rejection, ...],
+) -> Outcome:
+    usage: Usage = completion.usage
+    return Outcome(
+        job_id=job.job_id,
+        stage=stage,
+        item_id=unit.item_id,
+        sample=unit.sample,
+        verdict=verdict,
+        call_id=call.call_id,
+        call_state=call.call_state,
+        code=code,
+        detail=detail,
+        usage=usage,
+        cost_micros=cost_micros(usage, job.price) if job.price else 0,
+        finish_reason=completion.finish_reason,
+        http_status=200,
+        has_budget=job.has_budget,
+        pairs=pairs,
+        rejections=rejections if call.keeps_rejections else (),
+    )

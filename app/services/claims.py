@@ -1,0 +1,120 @@
+"""Claims: taking a shard, and all a worker must know of its job."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import NotFoundError
+from app.pipeline.costing import Price
+from app.pipeline.prompting import add_canary
+from app.pipeline.values import Prompt
+from app.services.kinds import rules_of
+from app.services.prompts import to_prompt
+from app.store import models
+from app.store.calls import lose_older_calls
+from app.store.jobs import get_job, move_job
+from app.store.session import Sessions
+from app.store.shards import Lease, claim_shard, count_leased, pick_shard
+from datasets.house_rules import HouseRule
+
+_MOST_SHARES = 64
+_LEAST_SHARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """A job as its workers see it: nothing here changes while it runs.
+
+    calls_per_shard: how many of its calls one shard may have in flight (0 = no bound of the job's own)
+    """
+
+    job_id: int
+    dataset_id: int
+    model: str
+    parameters: dict[str, Any]
+    languages: tuple[str, ...]
+    stages: tuple[str, ...]
+    price: Price | None
+    has_budget: bool
+    seed: int
+    calls_per_shard: int
+    prompt: Prompt
+    reply_format: str
+    house_rules: tuple[HouseRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    lease: Lease
+    job: JobContext
+
+
+def share_concurrency(concurrency: int) -> tuple[int, int]:
+    """(shards at work, calls in flight of each) whose product is exactly the job's bound."""
+    most = max(1, min(_MOST_SHARES, concurrency // _LEAST_SHARE))
+    shards = next(count for count in range(most, 0, -1) if concurrency % count == 0)
+    return shards, concurrency // shards
+
+
+async def claim_work(
+    sessions: Sessions, owner: str, lease_s: float, *, shard_id: int | None = None, skip: int = 0
+) -> Claim | None:
+    """Take a shard that is due: the one rung for, or any. None where there is none."""
+    avoided: list[int] = []
+    while True:
+        async with sessions.begin() as session:
+            if shard_id is not None:
+                shard = await session.get(models.Shard, shard_id)
+                picked = (shard.job_id, shard_id) if shard else None
+            else:
+                picked = await pick_shard(session, avoided, skip)
+            claim = await _claim(session, *picked, owner, lease_s) if picked else None
+        if claim is not None or shard_id is not None:
+            return claim
+        if skip:
+            skip = 0
+        elif picked:
+            avoided.append(picked[0])
+        else:
+            return None
+
+
+async def _claim(session: AsyncSession, job_id: int, shard_id: int, owner: str, lease_s: float) -> Claim | None:
+    try:
+        job = await get_job(session, job_id, lock=True)
+    except NotFoundError:
+        return None
+    if job.state not in {"queued", "in_progress"}:
+        return None
+    concurrency = job.limits.get("concurrency")
+    shards, calls = share_concurrency(concurrency) if concurrency else (0, 0)
+    if shards and await count_leased(session, job_id) >= shards:
+        return None
+    lease = await claim_shard(session, shard_id, owner, lease_s)
+    if lease is None:
+        return None
+    await lose_older_calls(session, lease.shard_id, lease.fence)
+    if job.state == "queued":
+        await move_job(session, job, "in_progress")
+    return Claim(lease, await _read_context(session, job, calls))
+
+
+async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard: int) -> JobContext:
+    prompt = await session.get_one(models.Prompt, job.prompt_id)
+    dataset = await session.get_one(models.Dataset, job.dataset_id)
+    return JobContext(
+        job_id=job.id,
+        dataset_id=job.dataset_id,
+        model=job.model,
+        parameters=job.parameters,
+        languages=tuple(job.languages),
+        stages=tuple(job.stages),
+        price=Price(**job.price) if job.price else None,
+        has_budget=job.budget_micros is not None,
+        seed=job.seed,
+        calls_per_shard=calls_per_shard,
+        prompt=add_canary(to_prompt(prompt), job.seed),
+        reply_format=prompt.reply_format,
+        house_rules=rules_of(dataset.kind),
+    )

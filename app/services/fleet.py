@@ -1,0 +1,180 @@
+"""The fleet: leases that ran out, jobs that are due for a next state, workers that were seen."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.queue import TASK_EXPORT, TASK_SHARD
+from app.resources import Resources
+from app.settings import Settings
+from app.store.calls import lose_calls
+from app.store.exports import list_due_exports
+from app.store.jobs import get_job, move_job
+from app.store.models import Job
+from app.store.session import Sessions
+from app.store.shards import expire_leases, list_due_shards, mark_rung
+from app.store.tallies import read_tallies
+
+RING_AGAIN_S = 5.0
+WORKER_LIFE_S = 30.0
+_POISON_SHARE = 0.05
+_POISON_LEAST = 20
+
+_SEEN = text(
+    """
+    INSERT INTO worker (id, slots) VALUES (:id, :slots)
+    ON CONFLICT (id) DO UPDATE SET slots = excluded.slots, seen_at = now()
+    """
+)
+_GONE = text("DELETE FROM worker WHERE id = :id OR seen_at < now() - interval '10 minutes'")
+_FLEET = text(
+    "SELECT count(*), coalesce(sum(slots), 0) FROM worker WHERE seen_at > now() - make_interval(secs => :life_s)"
+)
+_ENDED = text(
+    """
+    SELECT id FROM job j WHERE state IN ('queued', 'in_progress')
+        AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND state = 'ready')
+        AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND state = 'leased')
+    """
+)
+_CANCELLED = text(
+    """
+    SELECT id FROM job j WHERE state = 'cancelling'
+        AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND state = 'leased')
+    """
+)
+_OVERDUE = text(
+    "SELECT id FROM job WHERE state IN ('queued', 'in_progress', 'paused') AND deadline_at < clock_timestamp()"
+)
+_OUT = text(
+    """
+    SELECT id FROM job WHERE state = 'in_progress'
+        AND outage_since < clock_timestamp() - make_interval(secs => :outage_s)
+    """
+)
+_SWEEP_KEYS = text("DELETE FROM idempotency_key WHERE created_at < now() - interval '7 days'")
+_OUTAGE = text(
+    """
+    UPDATE job SET outage_since = CASE WHEN :out THEN coalesce(outage_since, clock_timestamp()) END
+    WHERE id = ANY(:ids) AND (outage_since IS NULL) = :out
+    """
+)
+
+
+async def note_worker(sessions: Sessions, worker_id: str, slots: int) -> None:
+    """Say that a worker is alive and how many calls it can have in flight."""
+    async with sessions.begin() as session:
+        await session.execute(_SEEN, {"id": worker_id, "slots": slots})
+
+
+async def release_worker(sessions: Sessions, worker_id: str) -> None:
+    """Take back at once everything a worker held that is known to be dead."""
+    async with sessions.begin() as session:
+        expired = await expire_leases(session, worker_id)
+        await lose_calls(session, [shard_id for shard_id, _ in expired])
+        await session.execute(_GONE, {"id": worker_id})
+
+
+async def count_fleet(session: AsyncSession) -> tuple[int, int]:
+    """(workers, slots) seen lately."""
+    row = (await session.execute(_FLEET, {"life_s": WORKER_LIFE_S})).one()
+    return int(row[0]), int(row[1])
+
+
+async def expire_overdue_leases(sessions: Sessions) -> int:
+    """Make shards whose worker fell silent ready again; its open calls are lost. Answers how many."""
+    async with sessions.begin() as session:
+        expired = await expire_leases(session)
+        if expired:
+            await lose_calls(session, [shard_id for shard_id, _ in expired])
+        return len(expired)
+
+
+async def advance_jobs(sessions: Sessions, settings: Settings) -> None:
+    """Give every job that is due its next state, each in a transaction of its own."""
+    async with sessions() as session:
+        ended = list((await session.execute(_ENDED)).scalars())
+        cancelled = list((await session.execute(_CANCELLED)).scalars())
+        overdue = list((await session.execute(_OVERDUE)).scalars())
+        out = list((await session.execute(_OUT, {"outage_s": settings.outage_pause_s})).scalars())
+    for job_id in ended:
+        await _finish_job(sessions, job_id)
+    await _move_all(sessions, cancelled, {"cancelling"}, "cancelled", None)
+    await _move_all(sessions, overdue, {"queued", "in_progress", "paused"}, "expired", "deadline")
+    await _move_all(sessions, out, {"in_progress"}, "paused", "provider_outage")
+
+
+async def ring_due_work(resources: Resources, messages: int) -> None:
+    """Ring for due shards and exports, a short queue's worth; the backlog stays in PostgreSQL."""
+    async with resources.sessions.begin() as session:
+        shards = await list_due_shards(session, messages, RING_AGAIN_S)
+        await mark_rung(session, [shard_id for shard_id, _ in shards])
+        exports = await list_due_exports(session, RING_AGAIN_S)
+    if shards:
+        await resources.queue.ring(TASK_SHARD, shards)
+    if exports:
+        await resources.queue.ring(TASK_EXPORT, exports)
+
+
+async def sweep(sessions: Sessions) -> None:
+    """Drop idempotency keys past their seven days."""
+    async with sessions.begin() as session:
+        await session.execute(_SWEEP_KEYS)
+
+
+async def note_outage(sessions: Sessions, job_ids: Sequence[int], *, out: bool) -> None:
+    """Stamp when a provider began to fail jobs, and clear the stamp when it answers again."""
+    async with sessions.begin() as session:
+        await session.execute(_OUTAGE, {"ids": sorted(job_ids), "out": out})
+
+
+async def pause_job(sessions: Sessions, job_id: int, reason: str) -> None:
+    """Pause a running job for a reason of the service's own: budget, provider_outage or poison_rate."""
+    await _move_all(sessions, [job_id], {"in_progress"}, "paused", reason)
+
+
+async def pause_if_poisoned(sessions: Sessions, job_id: int) -> None:
+    """Pause a job in which too many items kill their worker."""
+    async with sessions() as session:
+        counts = (await read_tallies(session, [job_id]))[job_id]
+    ended = counts["items.done"] + counts["items.failed"] + counts["items.poison"]
+    if counts["items.poison"] >= max(_POISON_LEAST, _POISON_SHARE * ended):
+        await pause_job(sessions, job_id, "poison_rate")
+
+
+async def _move_all(
+    sessions: Sessions, job_ids: Sequence[int], allowed: set[str], target: str, reason: str | None
+) -> None:
+    for job_id in job_ids:
+        async with sessions.begin() as session:
+            job = await get_job(session, job_id, lock=True)
+            if job.state in allowed:
+                await move_job(session, job, target, reason)
+
+
+async def _finish_job(sessions: Sessions, job_id: int) -> None:
+    async with sessions.begin() as session:
+        job = await get_job(session, job_id, lock=True)
+        still = (await session.execute(_ENDED)).scalars().all()
+        if job_id not in still:
+            return
+        if job.state == "queued":
+            await move_job(session, job, "in_progress")
+        await move_job(session, job, "finalizing")
+        counts = (await read_tallies(session, [job_id]))[job_id]
+        target, reason = _judge(job, counts)
+        await move_job(session, job, target, reason)
+
+
+def _judge(job: Job, counts: dict[str, int]) -> tuple[str, str | None]:
+    """A job with failures never reads as clean, and one in which everything failed has failed."""
+    bad = {
+        "items failed": counts["items.failed"],
+        "items poison": counts["items.poison"],
+        "pairs not translated into every language": counts["translate.failed"] + counts["translate.poison"],
+    }
+    reason = ", ".join(f"{n} {what}" for what, n in bad.items() if n) or None
+    if counts["items.failed"] + counts["items.poison"] >= job.items_total:
+        return "failed", reason
+    return "completed", reason

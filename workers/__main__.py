@@ -1,0 +1,41 @@
+"""`python -m workers`: a worker that owns its signals and outlives Redis."""
+
+import asyncio
+import signal
+import sys
+
+import uvloop
+
+from app.embedded import EmbeddedError
+from app.logs import set_up_logs
+from app.settings import Settings, load_settings
+from workers.main import listen, name_worker, open_worker, resolve_settings
+
+
+def main() -> int:
+    """Work until SIGINT or SIGTERM; 2 where the settings name nothing to work on."""
+    settings = load_settings()
+    set_up_logs(settings.log_level)
+    try:
+        settings = resolve_settings(settings)
+    except EmbeddedError as error:
+        print(f"syphus worker: {error}", file=sys.stderr)
+        return 2
+    uvloop.run(_work(settings, name_worker()))
+    return 0
+
+
+async def _work(settings: Settings, worker_id: str) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_worker(settings, worker_id) as engine:
+        listening = asyncio.create_task(listen(settings, engine, worker_id))
+        await stopping.wait()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,87 @@
+"""The dispatcher: one leader among the workers expires leases, moves jobs on and rings for what is due.
+
+Every worker runs one; a session-level advisory lock of PostgreSQL decides who leads, and falls with its connection.
+"""
+
+import asyncio
+import logging
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.resources import Resources
+from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases, note_worker, ring_due_work, sweep
+
+log = logging.getLogger("syphus.dispatcher")
+
+_LEADER_LOCK = 7305002
+_SEEN_S = 5.0
+_SWEEP_S = 300.0
+_MESSAGES_PER_WORKER = 8
+
+
+class Dispatcher:
+    """Runs until cancelled; an outage of PostgreSQL only makes it wait."""
+
+    def __init__(self, resources: Resources, worker_id: str) -> None:
+        self._resources = resources
+        self._worker_id = worker_id
+        self._connection: AsyncConnection | None = None
+        self._seen_at = self._swept_at = float("-inf")
+
+    async def run(self) -> None:
+        tick_s = self._resources.settings.tick_s
+        try:
+            while True:
+                try:
+                    await self._tick()
+                except Exception as error:
+                    log.warning("tick_failed", extra={"error": type(error).__name__, "detail": str(error)[:200]})
+                    await self._resign()
+                await asyncio.sleep(tick_s)
+        finally:
+            await self._resign()
+
+    async def _tick(self) -> None:
+        now = asyncio.get_running_loop().time()
+        sessions, settings = self._resources.sessions, self._resources.settings
+        if now - self._seen_at > _SEEN_S:
+            await note_worker(sessions, self._worker_id, settings.concurrency)
+            self._seen_at = now
+        if not await self._leads():
+            return
+        await expire_overdue_leases(sessions)
+        await advance_jobs(sessions, settings)
+        async with sessions() as session:
+            workers, _ = await count_fleet(session)
+        await ring_due_work(self._resources, _MESSAGES_PER_WORKER * max(1, workers))
+        if now - self._swept_at > _SWEEP_S:
+            await sweep(sessions)
+            self._swept_at = now
+
+    async def _leads(self) -> bool:
+        """Whether this worker holds the leader's lock, taking it where it is free."""
+        if self._connection is not None:
+            await self._connection.execute(text("SELECT 1"))
+            return True
+        engine: AsyncEngine = self._resources.sessions.kw["bind"]
+        connection = await engine.connect()
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        taken = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEADER_LOCK})).scalar()
+        if taken:
+            self._connection = connection
+            log.info("leading", extra={"worker": self._worker_id})
+        else:
+            await connection.close()
+        return bool(taken)
+
+    async def _resign(self) -> None:
+        """Give up the lock by giving up its connection."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            await connection.invalidate()
+            await connection.close()
+        except Exception as error:
+            log.info("resign_failed", extra={"error": type(error).__name__})

@@ -1,0 +1,309 @@
+"""A shard in hand: its units of work are found, fed to the engine and waited for, stage by stage."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.pipeline.relating import RULE_SAME_ITEM_OR_IMAGES, relate_groups
+from app.pipeline.scripts import LanguageDetector
+from app.pipeline.translating import source_fingerprint
+from app.pipeline.values import Pair, Stage
+from app.services.answers import (
+    ItemUnit,
+    PaidCall,
+    PairUnit,
+    poison_unit,
+    read_item_answer,
+    read_pair_answer,
+)
+from app.services.claims import Claim, JobContext
+from app.services.fleet import pause_if_poisoned
+from app.store.outcomes import Outcome, record_outcomes
+from app.store.relations import list_group_pairs, set_relations
+from app.store.resets import forget_outcomes
+from app.store.session import Sessions
+from app.store.shards import advance_shard, leave_shard
+from app.store.units import (
+    StoredAnswer,
+    count_handling,
+    list_answered_calls,
+    list_pending_items,
+    list_pending_pairs,
+    read_answers,
+)
+
+log = logging.getLogger("syphus.run")
+
+POISON_LOSSES = 3
+_ANSWERS_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class Ask:
+    """A unit on its way to the model: how often it was tried, how many replies about it were read."""
+
+    run: "ShardRun"
+    stage: str
+    unit: ItemUnit | PairUnit
+    attempts: int = 0
+    rounds: int = 0
+    gates: list[asyncio.Semaphore] = field(default_factory=list)
+
+
+class Engine(Protocol):
+    """What a run needs of the engine that works it."""
+
+    sessions: Sessions
+    worker_id: str
+    bucket: int
+    suspects: tuple[asyncio.Semaphore, asyncio.Semaphore]
+
+    def submit(self, ask: Ask) -> None: ...
+
+    async def detector(self) -> LanguageDetector: ...
+
+
+class ShardRun:
+    """One claim, from its stage to `done`, or until it is stopped."""
+
+    def __init__(self, engine: Engine, claim: Claim) -> None:
+        self.claim = claim
+        self.job: JobContext = claim.job
+        self.stopping = asyncio.Event()
+        self._engine = engine
+        self._open = 0
+        self._settled = asyncio.Event()
+        self._gate = asyncio.Semaphore(claim.job.calls_per_shard) if claim.job.calls_per_shard else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether new calls may start."""
+        return not self.stopping.is_set()
+
+    @property
+    def open_units(self) -> int:
+        """Units handed to the engine and not settled."""
+        return self._open
+
+    def stop(self) -> None:
+        """Start nothing more; calls that are under way are still recorded."""
+        self.stopping.set()
+
+    async def work(self) -> None:
+        """Take the shard as far as it goes, then give it back."""
+        lease, owner = self.claim.lease, self._engine.worker_id
+        stage = lease.stage
+        if lease.reset:
+            async with self._engine.sessions.begin() as session:
+                await forget_outcomes(session, lease, self.job.dataset_id, self._engine.bucket)
+        while await self._work_stage(stage):
+            later = [name for name in Stage if name in self.job.stages and _order(name) > _order(stage)]
+            async with self._engine.sessions.begin() as session:
+                if not later:
+                    await leave_shard(session, lease, owner, state="done", stage=stage)
+                    return
+                if not await advance_shard(session, lease, owner, later[0]):
+                    return
+            stage = later[0]
+        async with self._engine.sessions.begin() as session:
+            await leave_shard(session, lease, owner, state="ready", stage=stage)
+
+    def settle(self, ask: Ask) -> None:
+        """The unit has an outcome, or was dropped because the run stops."""
+        for gate in ask.gates:
+            gate.release()
+        ask.gates.clear()
+        self._open -= 1
+        if self._open == 0:
+            self._settled.set()
+
+    async def _work_stage(self, stage: str) -> bool:
+        """Whether every unit of the stage has an outcome."""
+        if not self.is_alive:
+            return False
+        if stage == Stage.RELATE:
+            await self._relate()
+            return True
+        find = self._find_items if stage == Stage.GENERATE else self._find_pairs
+        asks = await find()
+        for ask in asks:
+            if not await self._feed(ask):
+                break
+        await self.wait_settled()
+        return not (self.stopping.is_set() or await find())
+
+    async def wait_settled(self) -> None:
+        """Return once no unit is with the engine."""
+        while self._open:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def _feed(self, ask: Ask) -> bool:
+        """Hand a unit to the engine, within the job's bound and one by one where it lost workers before."""
+        gates = [self._gate] if self._gate else []
+        if ask.unit.losses:
+            gates.append(self._engine.suspects[0 if ask.unit.losses == 1 else 1])
+        for gate in gates:
+            if not await self._acquire(gate):
+                for taken in ask.gates:
+                    taken.release()
+                return False
+            ask.gates.append(gate)
+        if not self.is_alive:
+            for taken in ask.gates:
+                taken.release()
+            return False
+        self._open += 1
+        self._engine.submit(ask)
+        return True
+
+    async def _acquire(self, gate: asyncio.Semaphore) -> bool:
+        """Take a place at the gate; False where the run stopped first."""
+        if not gate.locked():
+            await gate.acquire()
+            return True
+        return await first_of(gate.acquire, self.stopping, gate.release)
+
+    async def _find_items(self) -> list[Ask]:
+        """Items to ask about; those with a stored answer are recorded from it, poisoned ones are set aside."""
+        job = self.job
+        async with self._engine.sessions() as session:
+            pending = await list_pending_items(session, job.job_id, job.dataset_id, self.claim.lease.positions)
+        units = {(p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses) for p in pending}
+
+        def read(unit: ItemUnit | PairUnit, answer: StoredAnswer, rounds: int) -> tuple[Outcome, bool]:
+            assert isinstance(unit, ItemUnit)  # noqa: S101  # narrows the type
+            outcome = read_item_answer(job, unit, _call_of(answer), answer.raw)
+            return outcome, outcome.verdict is not None
+
+        left = await self._read_stored(Stage.GENERATE, dict(units), read)
+        return [Ask(self, Stage.GENERATE, unit) for unit, _ in left]
+
+    async def _find_pairs(self) -> list[Ask]:
+        """Pairs to translate into the languages they lack; stored answers are read first."""
+        job, detector = self.job, await self._engine.detector()
+        async with self._engine.sessions() as session:
+            pending = await list_pending_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
+        units: dict[tuple[int, int], ItemUnit | PairUnit] = {}
+        for p in pending:
+            pair = Pair(p.instruction, p.response)
+            missing = tuple(language for language in job.languages if language not in p.present)
+            units[p.item_id, p.ordinal] = PairUnit(
+                p.item_id, p.ordinal, p.pair_id, pair, source_fingerprint(pair), missing, p.losses
+            )
+
+        def read(unit: ItemUnit | PairUnit, answer: StoredAnswer, rounds: int) -> tuple[Outcome, bool]:
+            assert isinstance(unit, PairUnit)  # noqa: S101  # narrows the type
+            outcome, left = read_pair_answer(job, unit, _call_of(answer), answer.raw, rounds, detector)
+            if left is not None:
+                units[unit.item_id, unit.sample] = left
+            return outcome, outcome.verdict is not None
+
+        complete = [unit for unit in units.values() if not unit.languages]
+        await self._record([_translated(job, unit) for unit in complete])
+        for unit in complete:
+            del units[unit.item_id, unit.sample]
+        left = await self._read_stored(Stage.TRANSLATE, units, read)
+        return [Ask(self, Stage.TRANSLATE, unit, rounds=rounds) for unit, rounds in left]
+
+    async def _read_stored(
+        self,
+        stage: str,
+        units: dict[tuple[int, int], ItemUnit | PairUnit],
+        read: Callable[[ItemUnit | PairUnit, StoredAnswer, int], tuple[Outcome, bool]],
+    ) -> list[tuple[ItemUnit | PairUnit, int]]:
+        """Record what stored answers give; answers the units left to ask for, with the replies read about each."""
+        rounds: dict[tuple[int, int], int] = dict.fromkeys(units, 0)
+        async with self._engine.sessions() as session:
+            call_ids = await list_answered_calls(session, self.job.job_id, stage, list(units))
+        for start in range(0, len(call_ids), _ANSWERS_AT_ONCE):
+            await self._read_batch(stage, call_ids[start : start + _ANSWERS_AT_ONCE], units, rounds, read)
+        poisoned = [key for key, unit in units.items() if unit.losses >= POISON_LOSSES]
+        detail = f"{POISON_LOSSES} calls were lost with their worker"
+        await self._set_aside([poison_unit(self.job, stage, units.pop(key), detail) for key in poisoned])
+        return [(unit, rounds[key]) for key, unit in units.items()]
+
+    async def _read_batch(
+        self,
+        stage: str,
+        call_ids: list[int],
+        units: dict[tuple[int, int], ItemUnit | PairUnit],
+        rounds: dict[tuple[int, int], int],
+        read: Callable[[ItemUnit | PairUnit, StoredAnswer, int], tuple[Outcome, bool]],
+    ) -> None:
+        async with self._engine.sessions.begin() as session:
+            answers = await read_answers(session, call_ids)
+            await count_handling(session, [answer.call_id for answer in answers if answer.state == "stored"])
+        outcomes, poisoned = [], []
+        for answer in answers:
+            key = (answer.item_id, answer.sample)
+            unit = units.get(key)
+            if unit is None or answer.fingerprint != unit.fingerprint:
+                continue
+            if answer.state == "stored" and answer.handlings >= POISON_LOSSES:
+                detail = f"reading the reply ended {POISON_LOSSES} workers"
+                poisoned.append(poison_unit(self.job, stage, units.pop(key), detail))
+                continue
+            rounds[key] += answer.handlings > 0
+            outcome, ended = read(unit, answer, max(1, rounds[key]))
+            outcomes.append(outcome)
+            if ended:
+                del units[key]
+        await self._record(outcomes)
+        await self._set_aside(poisoned)
+
+    async def _set_aside(self, poisoned: list[Outcome]) -> None:
+        if poisoned:
+            await self._record(poisoned)
+            await pause_if_poisoned(self._engine.sessions, self.job.job_id)
+
+    async def _record(self, outcomes: list[Outcome]) -> None:
+        if outcomes:
+            async with self._engine.sessions.begin() as session:
+                await record_outcomes(session, outcomes, self._engine.bucket)
+
+    async def _relate(self) -> None:
+        job = self.job
+        async with self._engine.sessions.begin() as session:
+            rows = await list_group_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
+            related = relate_groups(rows)
+            if related:
+                await set_relations(session, job.job_id, RULE_SAME_ITEM_OR_IMAGES, related)
+
+
+async def first_of(
+    wanted: Callable[[], Awaitable[object]], stopping: asyncio.Event, undo: Callable[[], object] | None = None
+) -> bool:
+    """Wait for something unless a stop comes first; whether it came. `undo` gives back what came too late."""
+    waiting, stop = asyncio.ensure_future(wanted()), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        if not waiting.done():
+            waiting.cancel()
+    if not waiting.done() or waiting.cancelled():
+        return False
+    waiting.result()
+    if stopping.is_set():
+        if undo is not None:
+            undo()
+        return False
+    return True
+
+
+def _order(stage: str) -> int:
+    return list(Stage).index(Stage(stage))
+
+
+def _call_of(answer: StoredAnswer) -> PaidCall:
+    """An answer found stored is recovered; one that was accounted for before keeps its state."""
+    state = "recovered" if answer.state == "stored" else None
+    return PaidCall(answer.call_id, state, answer.languages, keeps_rejections=not answer.has_rejections)
+
+
+def _translated(job: JobContext, unit: ItemUnit | PairUnit) -> Outcome:
+    """The outcome of a pair that has every language already."""
+    return Outcome(job.job_id, Stage.TRANSLATE, unit.item_id, unit.sample, "done")
