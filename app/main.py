@@ -15,8 +15,9 @@ from app.api.auth import KeyDoor, StartRefusedError, check_start
 from app.api.bodies import BodyDoor
 from app.api.deps import accept_json, refuse_unknown_query
 from app.api.middleware import Compress, Envelope
-from app.api.problems import Problem, install_problems
+from app.api.problems import PROBLEM_MEDIA_TYPE, Problem, install_problems
 from app.embedded import EmbeddedError, Endpoints, find_running, open_embedded, resolve_endpoints
+from app.services.uploads import incoming_folder, sweep_incoming
 from app.settings import Settings, load_settings
 from app.store.migrate import migrate
 from app.wiring import open_resources
@@ -28,6 +29,25 @@ _SUMMARY = "Turns visual annotations into multimodal instruction-response pairs.
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "default": {"model": Problem, "description": "RFC 9457 problem; sent as application/problem+json."}
 }
+
+
+class Service(FastAPI):
+    """FastAPI whose document tells what this service adds: problems as problem+json, and bearer keys."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            problem = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    for status, answer in operation["responses"].items():
+                        if status[0] not in "23":
+                            answer["content"] = {PROBLEM_MEDIA_TYPE: problem}
+            scheme = {"type": "http", "scheme": "bearer", "description": "Needed where SYPHUS_API_KEYS is set."}
+            document["components"]["securitySchemes"] = {"key": scheme}
+            document["security"] = [{}, {"key": []}]
+            self.openapi_schema = document
+        return self.openapi_schema
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -43,11 +63,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ):
             app.state.settings, app.state.resources = resolved, resources
             app.state.stopping = asyncio.Event()
+            await asyncio.to_thread(sweep_incoming, incoming_folder(resolved))
             with _note_stop_signals(app.state.stopping):
                 yield
             app.state.stopping.set()
 
-    app = FastAPI(
+    app = Service(
         title="Syphus",
         summary=_SUMMARY,
         version=VERSION,

@@ -9,14 +9,16 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.pool import Pool, QueuePool
 
 from app.api.problems import name_near_matches
 from app.errors import Fault, InvalidRequestError, NotAcceptableError, UnavailableError
 from app.resources import Resources
 
-CONNECT_S = 1.5
+CONNECT_S = 1.2
+
+_ABANDONED: set["asyncio.Future[Any]"] = set()
 
 
 class Body(BaseModel):
@@ -35,16 +37,14 @@ ResourcesDep = Annotated[Resources, Depends(get_resources)]
 @asynccontextmanager
 async def begin_reading(resources: Resources) -> AsyncIterator[AsyncSession]:
     """A session to read with; raises UnavailableError in under two seconds when PostgreSQL is away."""
-    async with resources.sessions() as session:
-        await _connect(session)
+    async with _connect(resources) as connection, resources.sessions(bind=connection) as session:
         yield session
 
 
 @asynccontextmanager
 async def begin_writing(resources: Resources) -> AsyncIterator[AsyncSession]:
-    """A transaction that commits at the end of the block, before the response is made."""
-    async with resources.sessions.begin() as session:
-        await _connect(session)
+    """A transaction that commits at the end of the block, before the response is made; raises UnavailableError."""
+    async with _connect(resources) as connection, resources.sessions(bind=connection) as session, session.begin():
         yield session
 
 
@@ -83,20 +83,53 @@ async def accept_json(request: Request) -> None:
     negotiate(request, "application/json")
 
 
-async def _connect(session: AsyncSession) -> None:
-    """Take a connection: wait for a busy pool, never for a server that is gone."""
-    opening = asyncio.ensure_future(session.connection())
-    done, _ = await asyncio.wait({opening}, timeout=CONNECT_S)
-    if not done and not _is_busy(session):
-        opening.cancel()
-        await asyncio.wait({opening})
+@asynccontextmanager
+async def _connect(resources: Resources) -> AsyncIterator[AsyncConnection]:
+    """Take a connection: wait for a busy pool, never for a server that is gone or frozen."""
+    engine = cast(AsyncEngine, resources.sessions.kw["bind"])
+    opening = asyncio.ensure_future(_open(engine))
+    try:
+        await asyncio.wait({opening}, timeout=CONNECT_S)
+        if not opening.done() and _is_busy(engine.pool):
+            await asyncio.wait({opening})
+    except asyncio.CancelledError:
+        _abandon(opening)
+        raise
+    if not opening.done():
+        _abandon(opening)
         raise UnavailableError("The database does not answer just now; try again shortly.", retry_after_s=2)
-    await opening
+    connection = opening.result()
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
-def _is_busy(session: AsyncSession) -> bool:
-    pool = cast(Any, session.get_bind()).pool
-    return isinstance(pool, QueuePool) and pool.checkedin() == 0 and pool.overflow() >= pool._max_overflow
+async def _open(engine: AsyncEngine) -> AsyncConnection:
+    return await engine.connect()
+
+
+def _abandon(opening: "asyncio.Future[AsyncConnection]") -> None:
+    """Let go of an attempt whose end nobody waits for; a connection that still comes goes back to the pool."""
+
+    def end(opened: "asyncio.Future[AsyncConnection]") -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            _keep(asyncio.ensure_future(opened.result().close()))
+
+    opening.cancel()
+    opening.add_done_callback(end)
+    _keep(opening)
+
+
+def _keep(task: "asyncio.Future[Any]") -> None:
+    """Hold a task that runs on its own until it is done."""
+    _ABANDONED.add(task)
+    task.add_done_callback(_ABANDONED.discard)
+
+
+def _is_busy(pool: Pool) -> bool:
+    """Whether every connection the pool may have is at work."""
+    return isinstance(pool, QueuePool) and pool.checkedout() >= pool.size() + pool._max_overflow
 
 
 def _query_names(dependant: Dependant) -> set[str]:

@@ -134,6 +134,7 @@ class _Zipper:
             headers = MutableHeaders(scope=message)
             media_type = headers.get("content-type", "").partition(";")[0]
             plain = "content-encoding" not in headers and "content-range" not in headers
+            plain = plain and "no-transform" not in headers.get("cache-control", "")
             if plain and message["status"] == 200 and media_type in _COMPRESSIBLE:
                 headers.add_vary_header("Accept-Encoding")
                 if self._is_wanted:

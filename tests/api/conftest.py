@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.main import create_app
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store.session import Sessions
 from tests.api.service import open_client
 
@@ -16,7 +16,7 @@ from tests.api.service import open_client
 @pytest.fixture
 def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
     """A service on loopback that needs no key."""
-    return Settings(
+    return load_settings(
         database_url=database_url,
         redis_url=redis_url,
         home=tmp_path,

@@ -16,6 +16,7 @@ from app.store import models
 from app.store.events import append_event
 from app.store.session import Sessions
 from app.store.tallies import add_tallies
+from tests.support.waiting import wait_until
 
 BASE_URL = "http://127.0.0.1:8000"
 
@@ -36,8 +37,7 @@ async def serve(app: FastAPI) -> AsyncIterator[str]:
         config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve([listener]))  # without its signal handlers
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: server.started, "the start of the server")
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
@@ -67,7 +67,13 @@ async def add_dataset(sessions: Sessions, items: int = 4, *, state: str = "ready
     """A dataset and its items' ids; neighbours share an image."""
     dataset_id = new_id()
     async with sessions.begin() as session:
-        row = {"id": dataset_id, "name": f"set-{dataset_id}", "abbr": "SET", "format": "jsonl", "state": state}
+        row: dict[str, Any] = {
+            "id": dataset_id,
+            "name": f"set-{dataset_id}",
+            "abbr": "SET",
+            "format": "jsonl",
+            "state": state,
+        }
         session.add(models.Dataset(**row, items=items))
         await session.flush()
         rows = [
@@ -90,7 +96,7 @@ async def add_job(sessions: Sessions, dataset_id: int, *, state: str = "complete
     """A job over a dataset, with its first event and languages zh and fr."""
     job_id, prompt_id = new_id(), new_id()
     async with sessions.begin() as session:
-        prompt = {"id": prompt_id, "name": f"prompt-{prompt_id}", "version": 1, "sha256": "0"}
+        prompt: dict[str, Any] = {"id": prompt_id, "name": f"prompt-{prompt_id}", "version": 1, "sha256": "0"}
         session.add(models.Prompt(**prompt, system_message="Ask.", in_context=[], reply_format="json"))
         await session.flush()
         session.add(
@@ -108,6 +114,8 @@ async def add_job(sessions: Sessions, dataset_id: int, *, state: str = "complete
                 limits={},
                 labels={},
                 items_total=items,
+                price=None,
+                budget_micros=None,
                 created_at=utc_now(),
             )
         )
@@ -156,5 +164,6 @@ def _make_pair(
         words=10 + ordinal,
         status="accepted",
         flags=[],
+        call_id=None,
         created_at=utc_now(),
     )

@@ -168,16 +168,20 @@ async def test_a_rerun_names_where_to_start(client: httpx2.AsyncClient, sessions
 async def test_items_tell_how_they_ended_and_why(client: httpx2.AsyncClient, sessions: Sessions) -> None:
     dataset_id, items = await add_dataset(sessions, 6)
     job_id = await add_job(sessions, dataset_id, state="in_progress", items=6)
+    ended: list[tuple[str, int, int, str, str | None]] = [
+        ("generate", items[0], 0, "done", None),
+        ("generate", items[1], 0, "failed", "content_filter"),
+        ("generate", items[2], 0, "poison", "lost_worker"),
+        ("generate", items[3], 0, "failed", "truncated"),
+        ("translate", items[0], 0, "failed", "missing"),
+        ("translate", items[0], 1, "failed", "missing"),
+    ]
     async with sessions.begin() as session:
-        for item_id, state in zip(items, ("done", "failed", "poison", "failed"), strict=False):
-            code = None if state == "done" else "content_filter"
-            row = {"job_id": job_id, "stage": "generate", "item_id": item_id, "sample": 0, "state": state, "code": code}
-            session.add(models.ItemState(**row, detail=code, created_at=utc_now()))
-        for sample in (0, 1):
-            row = {"job_id": job_id, "stage": "translate", "item_id": items[0], "sample": sample, "state": "failed"}
-            session.add(models.ItemState(**row, code="missing", created_at=utc_now()))
-        shard = {"job_id": job_id, "seq": 1, "stage": "generate", "state": "ready", "positions": list(range(6))}
-        session.add(models.Shard(**shard))
+        for stage, item_id, sample, state, code in ended:
+            row: dict[str, Any] = {"job_id": job_id, "stage": stage, "item_id": item_id, "sample": sample}
+            session.add(models.ItemState(**row, state=state, code=code, detail=code, created_at=utc_now()))
+        shard: dict[str, Any] = {"job_id": job_id, "seq": 1, "stage": "generate", "state": "ready"}
+        session.add(models.Shard(**shard, positions=list(range(6))))
     path = f"/v1/jobs/{encode_id('job', job_id)}/items"
 
     async def ask(query: str) -> list[tuple[int, int, str]]:
@@ -205,12 +209,22 @@ async def test_rejections_and_calls_are_listed_with_their_reasons_and_bills(
     job_id = await add_job(sessions, dataset_id)
     async with sessions.begin() as session:
         for reason, language in (("empty", "en"), ("duplicate", "en"), ("wrong_language", "zh")):
-            row = {"job_id": job_id, "item_id": items[0], "stage": "generate", "sample": 0, "language": language}
-            session.add(models.Rejection(**row, reason=reason, detail="why", text="raw", created_at=utc_now()))
+            row: dict[str, Any] = {"job_id": job_id, "item_id": items[0], "stage": "generate", "sample": 0}
+            session.add(
+                models.Rejection(
+                    **row, language=language, reason=reason, detail="why", text="raw", created_at=utc_now()
+                )
+            )
         for state in ("ok", "failed"):
-            row = {"job_id": job_id, "shard_id": 1, "fence": 1, "worker": "w", "stage": "generate", "item_id": items[0]}
-            bill = {"prompt_tokens": 70, "completion_tokens": 30, "cost_micros": 1500, "latency_ms": 210}
-            session.add(models.Call(**row, **bill, sample=0, languages=[], state=state, started_at=utc_now()))
+            call: dict[str, Any] = {"job_id": job_id, "shard_id": 1, "fence": 1, "worker": "w", "item_id": items[0]}
+            bill: dict[str, Any] = {
+                "stage": "generate",
+                "prompt_tokens": 70,
+                "completion_tokens": 30,
+                "cost_micros": 1500,
+                "latency_ms": 210,
+            }
+            session.add(models.Call(**call, **bill, sample=0, languages=[], state=state, started_at=utc_now()))
     path = f"/v1/jobs/{encode_id('job', job_id)}"
     rejections = (await client.get(f"{path}/rejections")).json()["data"]
     assert [entry["reason"] for entry in rejections] == ["empty", "duplicate", "wrong_language"]
