@@ -1,5 +1,6 @@
 """Exports over HTTP: order one, watch it, fetch its files."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -141,14 +142,11 @@ async def get_file(request: Request, resources: ResourcesDep, export_id: str, na
     number = decode_id("export", export_id)
     async with begin_reading(resources) as session:
         export = await get_export(session, number)
-    for file in export.files:
-        if file["name"] == name:
-            path = file["path"]
-            return answer_file(
-                request,
-                name=name,
-                size=file["bytes"],
-                etag=file["sha256"],
-                read=lambda start, end: resources.blobs.read(path, start, end),
-            )
-    raise NotFoundError("file of this export", name)
+    file = next((file for file in export.files if file["name"] == name), None)
+    if file is None:
+        raise NotFoundError("file of this export", name)
+
+    def read(start: int, end: int) -> AsyncIterator[bytes]:
+        return resources.blobs.read(file["path"], start, end)
+
+    return answer_file(request, name=name, size=file["bytes"], etag=file["sha256"], read=read)

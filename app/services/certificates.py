@@ -87,7 +87,7 @@ class NameSets:
         if len(held) >= BUCKET_ROOM:
             self._put_away(number % BUCKETS)
 
-    def read(self, bucket: int) -> array[int]:
+    def read(self, bucket: int) -> "array[int]":
         """All hashes of a bucket, repeated ones included."""
         hashes = array("q")
         file = self._files[bucket]
