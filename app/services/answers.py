@@ -104,15 +104,15 @@ def read_pair_answer(
     except CompletionError as error:
         return fail_call(job, Stage.TRANSLATE, unit, call, error), unit
     asked = tuple(language for language in unit.languages if language in call.languages)
-    found = parse_translations(completion.text, asked)
+    found = parse_translations(completion.text, asked, truncated=completion.finish_reason == "length")
     pairs, rejections = [], []
     for language in asked:
-        translated = found.get(language, Pair("", ""))
+        translated = found.get(language)
         refused = check_translation(unit.pair, translated, language, detector)
-        if refused is None:
-            pairs.append(_translation(unit, language, translated))
-        else:
+        if refused is not None:
             rejections.append(refused)
+        elif translated is not None:
+            pairs.append(_translation(unit, language, translated))
     kept = {pair.language for pair in pairs}
     missing = tuple(language for language in unit.languages if language not in kept)
     left = replace(unit, languages=missing) if missing and rounds < TRANSLATION_ROUNDS else None
