@@ -24,7 +24,7 @@ from sqlalchemy import text
 from app.clock import new_id, utc_now
 from app.embedded import start_embedded
 from app.services.jobs import JobRequest, submit_job
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store import models
 from app.store.migrate import migrate
 from app.store.session import Sessions, driver_connection, make_engine, make_sessions
@@ -42,18 +42,20 @@ def sentences_of(number: int) -> str:
 
 async def run(replies: int = 2000, in_flight: int = 256, rounds: int = 3) -> dict[str, dict[str, float]]:
     """Medians by contestant: cpu_ms per reply, replies per second, rss_mb."""
-    with tempfile.TemporaryDirectory(prefix="syphus-bench-") as home:
-        with start_embedded(Path(home) / "parts", database=True, redis=True, model=False) as parts:
-            database_url, redis_url = str(parts.database_url), str(parts.redis_url)
-            await asyncio.to_thread(migrate, database_url)
-            engine = make_engine(database_url)
-            async with running_endpoint(latency_ms=LATENCY_MS) as endpoint:
-                settings = Settings(
-                    database_url=database_url, redis_url=redis_url, openai_base_url=endpoint.url, home=Path(home)
-                )
-                bench = _Bench(settings, make_sessions(engine), endpoint, replies, in_flight)
-                found = await bench.measure(rounds)
-            await engine.dispose()
+    with (
+        tempfile.TemporaryDirectory(prefix="syphus-bench-") as home,
+        start_embedded(Path(home) / "parts", database=True, redis=True, model=False) as parts,
+    ):
+        database_url, redis_url = str(parts.database_url), str(parts.redis_url)
+        await asyncio.to_thread(migrate, database_url)
+        engine = make_engine(database_url)
+        async with running_endpoint(latency_ms=LATENCY_MS) as endpoint:
+            settings = load_settings(
+                database_url=database_url, redis_url=redis_url, openai_base_url=endpoint.url, home=Path(home)
+            )
+            bench = _Bench(settings, make_sessions(engine), endpoint, replies, in_flight)
+            found = await bench.measure(rounds)
+        await engine.dispose()
     return found
 
 
@@ -162,7 +164,9 @@ class _Bench:
                 )
             )  # fmt: skip
             await session.flush()
-            rows = [(dataset_id, n, str(n), sentences_of(n), [], None) for n in range(self._replies)]
+            rows: list[tuple[Any, ...]] = [
+                (dataset_id, n, str(n), sentences_of(n), [], None) for n in range(self._replies)
+            ]
             columns = ["dataset_id", "position", "source_id", "sentences", "image_ids", "image_set"]
             await (await driver_connection(session)).copy_records_to_table("item", records=rows, columns=columns)
         return dataset_id, prompt_id
@@ -174,7 +178,10 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def _postgres_processes(settings: Settings) -> list[psutil.Process]:
-    return [p for p in psutil.process_iter(["name"]) if (p.info["name"] or "").startswith("postgres")]
+    """The postmaster of this run and its backends."""
+    pid_file = next((settings.home / "parts").rglob("postmaster.pid"))
+    postmaster = psutil.Process(int(pid_file.read_text().split()[0]))
+    return [postmaster, *postmaster.children(recursive=True)]
 
 
 def _cpu_of(processes: list[psutil.Process]) -> float:
