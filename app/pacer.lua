@@ -3,7 +3,7 @@
 -- All times are seconds of this server's clock since the state was born.
 --
 -- report: ok, rejected, outage_tail (outages since the last success), retry_after, rtt, head (requests per second by
---   the headers, 0 unknown), has_headers, is_bucket, rem, reset (-1 unknown), tokens (per request), token_rate
+--   the headers, 0 unknown), has_headers, is_bucket, rem, reset (-1 unknown), limit, tokens (per request), token_rate
 -- wish: want (permits), horizon
 -- answer: granted, first (seconds from now), gap, wait (when to ask again), mode, rate, workers, open_for (-1 closed)
 --
@@ -21,10 +21,10 @@ local seconds = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
 local stored = redis.call('GET', KEYS[1])
 local s = stored and cjson.decode(stored) or {
   born = math.floor(seconds), seen = 0, mode = 'ramp', r = START, next = 0, stepped = 0, since_step = 0,
-  cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0, grown = 0, trim = 1,
+  cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0, grown = 0, trim = 1, goal = 0, pause = 0.05, paused_until = 0,
   stop = 0, probing = false, probe_until = 0, fails = 0, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
   ring = {0, 0, 0, 0, 0, 0, 0, 0}, ring_i = 0, head = 0, headers = false, rem = -1, rem_at = 0, rem_reset = 0,
-  rem_used = 0, bucket = false, token_rate = 0, tokens = 0, workers = {}, opened = 0,
+  rem_used = 0, bucket = false, limit = 0, token_rate = 0, tokens = 0, workers = {}, opened = 0,
 }
 local now = seconds - s.born
 if now < s.seen - 1 then  -- the clock was set back: keep all spans, move the origin
@@ -69,7 +69,8 @@ end
 -- What the headers say
 if ask.has_headers then s.headers = true end
 if ask.rem >= 0 then
-  s.rem, s.rem_at, s.rem_reset, s.rem_used, s.bucket = ask.rem, now, now + ask.reset, 0, ask.is_bucket
+  s.rem, s.rem_at, s.rem_reset, s.rem_used = ask.rem, now, now + ask.reset, 0
+  s.bucket, s.limit = ask.is_bucket, ask.limit
 end
 if ask.head > 0 then s.head, s.mode = ask.head, 'head' end
 if ask.token_rate > 0 then s.token_rate = ask.token_rate end
@@ -90,21 +91,28 @@ if ask.retry_after > 0 then
 end
 if ask.rejected > 0 then
   s.last429 = now
-  if now - s.cut > s.rtt + 0.15 then
+  if now - s.cut > s.rtt + 0.15 + 2 * s.pause then
     if s.mode == 'head' then
       s.trim = math.max(0.7, s.trim * 0.985)
     elseif s.mode == 'ramp' or s.mode == 'free' then
-      s.mode, s.rmax, s.r = 'regrow', 0, math.max(0.5, accepted_per_s() / 2)
+      local lately = accepted_per_s()
+      s.r = math.max(0.5, s.mode == 'ramp' and math.min(s.r / 6, lately * 0.9) or lately / 2)
+      s.mode, s.rmax = 'regrow', 0
     else
       local allowed = (s.total - s.ep_total) / math.max(0.2, now - s.ep_at - s.stopped)
-      s.mode, s.rmax = 'aimd', s.r
-      s.r = math.max(0.2, math.min(s.r * 0.97, math.max(s.r / 2, allowed * MARGIN)))
+      s.mode, s.rmax = 'aimd', s.r  -- the search goes on between the cut rate and this one
+      s.r = math.max(0.2, math.min(s.r * MARGIN, math.max(s.r / 2, allowed * MARGIN)))
+      s.goal = (s.r + s.rmax) / 2
     end
     s.ep_total, s.ep_at, s.stopped, s.stepped, s.since_step = s.total, now, 0, now, 0
-    s.next = math.max(s.next, now + 0.02)
+    s.cut = math.max(now, s.stop)
+    s.grown = s.cut
+    s.pause, s.paused_until = 0.05, now + 0.05
+  elseif now > s.paused_until then  -- a window that is used up: knock more and more seldom
+    s.pause = math.min(5, s.pause * 2)
+    s.paused_until = now + s.pause
   end
-  s.cut = math.max(now, s.stop)
-  s.grown = s.cut
+  s.next = math.max(s.next, s.paused_until)
 end
 
 -- Growth, only while there is more to send than the pace lets through
@@ -122,11 +130,10 @@ elseif s.mode == 'aimd' then
   local dt = math.min(1, now - s.grown)
   if dt > 0 then
     if pressing then
-      local goal = s.rmax * 0.97
-      if s.r < goal then
-        s.r = s.r + (goal - s.r) * math.min(1, dt / (1 + 3 * s.last_stop))
+      if s.r < s.goal * 0.995 then
+        s.r = s.r + (s.goal - s.r) * math.min(1, dt / (1.5 + 3 * s.last_stop))
       elseif now - s.cut > 20 * s.last_stop then
-        s.r = s.r * (1 + math.min(0.1, 0.005 * 2 ^ math.floor((now - s.cut) / 10)) * dt)
+        s.r = s.r * (1 + math.min(0.1, 0.003 * 2 ^ math.floor((now - s.cut) / 10)) * dt)
       end
     end
     s.grown = now
@@ -137,7 +144,12 @@ elseif s.mode == 'head' then
 end
 
 -- The rate in force
-local rate = s.mode == 'head' and s.head * MARGIN * s.trim or s.r
+local rate = s.r
+if s.mode == 'head' and s.bucket then  -- hold the bucket at seven tenths: room for a jam, and proof of full use
+  rate = s.head * s.trim * (0.86 + 0.2 * s.rem / math.max(1, s.limit))
+elseif s.mode == 'head' then
+  rate = s.head * s.trim * MARGIN
+end
 if s.mode == 'ramp' and s.headers and s.rem >= 0 and now < s.rem_reset then
   rate = math.max(1, math.min(rate, s.rem / (2 * s.rtt)))
 end

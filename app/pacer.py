@@ -207,7 +207,7 @@ class Pacer:
             traffic.rtt_s += (latency_ms / 1000 - traffic.rtt_s) * (0.1 if traffic.rtt_s else 1.0)
         if headers:
             self._read_headers(headers)
-        if status == 429 or status >= 500:
+        if status == 429 or status == 503:
             wait_s = retry_after_s if retry_after_s is not None else read_retry_after(headers, utc_now())
             self._note_refusal(wait_s or 0.0)
         self._dirty = True
@@ -259,13 +259,14 @@ class Pacer:
 
     def _note_refusal(self, wait_s: float) -> None:
         """Hold back at once what this process has drawn; the others hear of it with the next turn."""
+        if self._shared.mode != "head" or wait_s > 0:
+            self._traffic.due.clear()
         if wait_s <= 0:
             return
         wait_s = min(wait_s, _LONGEST_STOP_S)
         self.counts.stops += 1
         self._report.retry_after = max(self._report.retry_after, wait_s)
         self._clocks.stop_s = max(self._clocks.stop_s, monotonic_s() + wait_s)
-        self._traffic.due.clear()
 
     def _start_pump(self) -> None:
         if self._pump is None or self._pump.done():
@@ -363,6 +364,7 @@ class Pacer:
             "rtt": round(traffic.rtt_s, 4),
             "head": self._requests.rate_per_s or 0,
             "has_headers": self._has_headers,
+            "limit": self._requests.limit,
             "is_bucket": self._requests.is_bucket,
             "tokens": round(traffic.tokens),
             "token_rate": self._tokens.rate_per_s or 0,

@@ -140,10 +140,21 @@ def cases(limits: tuple[int, ...]) -> list[tuple[str, dict[str, Any], int]]:
 
 
 async def run(
-    limits: tuple[int, ...] = (60, 500), seconds: float = SECONDS, only: str = "", *, bare: bool = True
+    limits: tuple[int, ...] = (60, 500),
+    seconds: float = SECONDS,
+    only: str = "",
+    *,
+    bare: bool = True,
+    tell: Callable[[str, Figures], None] | None = None,
 ) -> dict[str, Figures]:
-    """The figures of each case; `share` and `refused` are fractions."""
+    """The figures of each case, told as they come; `share` and `refused` are fractions."""
     found: dict[str, Figures] = {}
+
+    def note(name: str, figures: Figures) -> None:
+        found[name] = figures
+        if tell:
+            tell(name, figures)
+
     with tempfile.TemporaryDirectory() as folder, open_redis(None, Path(folder)) as redis_url:
         for name, mode, processes in cases(limits):
             if only not in name:
@@ -153,25 +164,24 @@ async def run(
             async def paced(endpoint: Endpoint, items: int = items, processes: int = processes) -> int:
                 return await paced_fleet(endpoint, redis_url, items, processes)
 
-            found[name] = await measure(mode, paced, items)
+            note(name, await measure(mode, paced, items))
         for limit in limits if bare else ():
             items = int(limit * seconds)
 
             async def unpaced(endpoint: Endpoint, items: int = items) -> int:
                 return await drive_bare(endpoint.url, list(range(items)), IN_FLIGHT)
 
-            found[f"{limit}/s headers, bare SDK loop"] = await measure({"limit_per_s": limit}, unpaced, items)
+            note(f"{limit}/s headers, bare SDK loop", await measure({"limit_per_s": limit}, unpaced, items))
     return found
 
 
-def print_table(figures: dict[str, Figures]) -> None:
-    """One line a case."""
-    print(f"{'':52} {'items':>6} {'lost':>5} {'share':>7} {'429s':>7} {'seconds':>8}")
-    for name, row in figures.items():
-        print(
-            f"{name:52} {row['items']:6.0f} {row['lost']:5.0f} {row['share']:7.1%} {row['refused']:7.2%} "
-            f"{row['seconds']:8.1f}"
-        )
+def print_row(name: str, row: Figures) -> None:
+    """One line of the table."""
+    print(
+        f"{name:52} {row['items']:6.0f} items {row['lost']:5.0f} lost {row['share']:7.1%} of the limit "
+        f"{row['refused']:6.2%} refused {row['seconds']:6.1f} s",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -189,7 +199,7 @@ def main() -> None:
         numbers = list(range(options.first, options.last, options.step))
         print(uvloop.run(drive_paced(options.drive, options.redis, numbers, options.in_flight)))
         return
-    print_table(uvloop.run(run(seconds=options.seconds, only=options.only, bare=not options.no_bare)))
+    uvloop.run(run(seconds=options.seconds, only=options.only, bare=not options.no_bare, tell=print_row))
 
 
 if __name__ == "__main__":

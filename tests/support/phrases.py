@@ -46,13 +46,13 @@ PLACES = (
     "the stairs",
 )
 QUESTIONS = (
-    "What stands next to the {colour} {thing} with the label {number}?",
-    "How did the {colour} {thing} with the label {number} end up near {place}?",
-    "Why might somebody move the {colour} {thing} with the label {number} away from {place}?",
-    "Who could be using the {colour} {thing} with the label {number} at this hour?",
+    "What stands next to the only {colour} {thing} with the label {number}?",
+    "How did the other {colour} {thing} with the label {number} end up near {place}?",
+    "Why might somebody move the first {colour} {thing} with the label {number} away from {place}?",
+    "Who could be using the second {colour} {thing} with the label {number} at this hour?",
     "Is the {colour} {thing} with the label {number} closer to {place} than before?",
-    "What would happen if the {colour} {thing} with the label {number} were taken away?",
-    "Where does the {colour} {thing} with the label {number} belong after the work is done?",
+    "What would change if the {colour} {thing} with the label {number} were taken away?",
+    "Where does the other {colour} {thing} with the label {number} belong after the work is done?",
 )
 ANSWERS = (
     "The {thing} stands about {number} centimetres from {place}, so people can still walk past it easily.",
@@ -107,11 +107,11 @@ TRANSLATED: dict[str, Phrases] = {
     ),
     "es": Phrases(
         (
-            "¿Qué hay al lado de {thing}?",
-            "¿Por qué alguien llevó {thing} hasta este lugar?",
-            "¿Quién estaba usando {thing} por la mañana?",
-            "¿Qué pasaría en este sitio si no estuviera {thing}?",
-            "¿Está ahora {thing} más cerca de la puerta que antes?",
+            "¿Qué se puede encontrar justo al lado de {thing} en este momento?",
+            "¿Por qué motivo alguien llevó {thing} hasta este lugar?",
+            "¿Qué persona estaba usando {thing} durante toda la mañana?",
+            "¿Qué pasaría en este sitio si ya no estuviera aquí {thing}?",
+            "¿Está ahora {thing} bastante más cerca de la puerta que antes?",
             "¿Dónde se debe guardar {thing} cuando termine el trabajo?",
         ),
         (
@@ -127,9 +127,9 @@ TRANSLATED: dict[str, Phrases] = {
     ),
     "de": Phrases(
         (
-            "Was steht direkt neben {thing}?",
+            "Was steht in diesem Augenblick direkt neben {thing}?",
             "Warum hat jemand etwas mit {thing} hierher gebracht?",
-            "Wer hat sich am Morgen mit {thing} beschäftigt?",
+            "Welche Person hat sich am Morgen mit {thing} beschäftigt?",
             "Wie würde dieser Ort ohne die Nähe zu {thing} aussehen?",
             "Ist der Abstand zwischen {thing} und der Tür jetzt kleiner als vorher?",
             "Wohin gehört das Werkzeug neben {thing} nach der Arbeit?",
@@ -147,10 +147,10 @@ TRANSLATED: dict[str, Phrases] = {
     ),
     "fr": Phrases(
         (
-            "Qu'est-ce qui se trouve à côté de {thing} ?",
+            "Qu'est-ce qui se trouve en ce moment juste à côté de {thing} ?",
             "Pourquoi quelqu'un a-t-il apporté {thing} jusqu'ici ?",
-            "Qui utilisait {thing} pendant la matinée ?",
-            "À quoi ressemblerait cet endroit sans {thing} ?",
+            "Quelle personne utilisait {thing} pendant toute la matinée ?",
+            "À quoi est-ce que cet endroit ressemblerait sans {thing} ?",
             "Est-ce que {thing} est maintenant plus près de la porte ?",
             "Où faut-il ranger {thing} une fois le travail terminé ?",
         ),

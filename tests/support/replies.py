@@ -11,7 +11,6 @@ import orjson
 from tests.support.phrases import ANSWERS, COLOURS, PLACES, QUESTIONS, THINGS, TRANSLATED
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_TRANSLATION_WORD = re.compile(r"\btranslat", re.IGNORECASE)
 
 
 class Message(msgspec.Struct):
@@ -74,7 +73,7 @@ def english_pairs(key: bytes, count: int) -> list[dict[str, str]]:
             "colour": digits.pick(COLOURS, 0),
             "thing": digits.pick(THINGS, 5),
             "place": digits.pick(PLACES, 9),
-            "number": 100 + (digits.digits >> 3) % 99_000 * 8 + ordinal,
+            "number": 100 + (digits.digits >> 3) % 12_400_000 * 8 + ordinal,
         }
         pairs.append(
             {"instruction": QUESTIONS[which].format(**slots), "response": ANSWERS[which].format(**slots)},
@@ -86,14 +85,7 @@ def asked_languages(request: ChatRequest) -> list[str]:
     """The languages a request wants its user content in; none where it is no translation request."""
     format_ = request.response_format or {}
     schema = (format_.get("json_schema") or {}).get("schema") or {}
-    found = _language_keys(schema)
-    if found:
-        return found
-    system = " ".join(message.text for message in request.messages if message.role == "system")
-    if not _TRANSLATION_WORD.search(system):
-        return []
-    wanted = _listed_languages(request.messages[-1].text)
-    return wanted or list(TRANSLATED)
+    return _language_keys(schema) or _listed_languages(request.messages[-1].text)
 
 
 def _language_keys(schema: dict[str, Any]) -> list[str]:
@@ -109,14 +101,13 @@ def _language_keys(schema: dict[str, Any]) -> list[str]:
 
 
 def _listed_languages(text: str) -> list[str]:
+    """The codes under "languages" in a user content that is JSON, be they a list or names by code."""
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError:
         return []
-    if not isinstance(content, dict):
-        return []
-    lists = [value for value in content.values() if isinstance(value, list)]
-    return [code for values in lists for code in values if code in TRANSLATED]
+    listed = content.get("languages") if isinstance(content, dict) else None
+    return [code for code in listed if code in TRANSLATED] if isinstance(listed, list | dict) else []
 
 
 def source_pair(text: str) -> tuple[str, str]:
