@@ -1,8 +1,7 @@
 """Jobs over HTTP: order, watch, act, and what each left behind."""
 
-import asyncio
-import re
 from collections.abc import Awaitable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +13,7 @@ from app.api.deps import Body, ResourcesDep, begin_reading, begin_writing
 from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
 from app.api.job_views import JobList, JobView
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource
-from app.clock import monotonic_s
+from app.api.waiting import await_change, read_wait
 from app.errors import Fault, NotFoundError
 from app.ids import decode_id
 from app.pipeline.lifecycle import FINAL_STATES, Action
@@ -23,11 +22,7 @@ from app.services.estimates import estimate_job
 from app.services.jobs import JobRequest, act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
 from app.store.jobs import get_job, list_jobs
 
-LONGEST_WAIT_S = 60
-LOOK_S = 0.25
-
 _VOLATILE = frozenset({"eta_seconds"})
-_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 JobState = Literal[
     "validating", "queued", "in_progress", "paused", "finalizing",
@@ -133,9 +128,9 @@ async def get_jobs(
 async def get_one_job(request: Request, resources: ResourcesDep, job_id: str) -> Response:
     """A job as it stands; with `Prefer: wait=30` the answer comes when its state changes, or after the wait."""
     number = decode_id("job", job_id)
-    wait_s = _read_wait(request)
+    wait_s = read_wait(request)
     if wait_s is not None:
-        await _await_change(request, resources, number, wait_s)
+        await await_change(request, wait_s, partial(_read_state, resources, number), FINAL_STATES)
     async with begin_reading(resources) as session:
         shown = await view_job(session, await get_job(session, number))
     headers = {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
@@ -242,24 +237,6 @@ async def _act(
     if action in {"resume", "retry-failed", "rerun"}:
         await ring_job(resources, number)
     return response
-
-
-def _read_wait(request: Request) -> int | None:
-    """Seconds of `Prefer: wait`, at most a minute; None without it."""
-    found = _WAIT.search(request.headers.get("prefer", ""))
-    return min(int(found[1]), LONGEST_WAIT_S) if found else None
-
-
-async def _await_change(request: Request, resources: Resources, job_id: int, wait_s: int) -> None:
-    """Return when the state has changed or the wait is over; a final state is not waited for."""
-    stopping: asyncio.Event = request.app.state.stopping
-    until_s = monotonic_s() + wait_s
-    first = state = await _read_state(resources, job_id)
-    while state == first and state not in FINAL_STATES and monotonic_s() < until_s and not stopping.is_set():
-        if await request.is_disconnected():
-            break
-        await asyncio.sleep(LOOK_S)
-        state = await _read_state(resources, job_id)
 
 
 async def _read_state(resources: Resources, job_id: int) -> str:

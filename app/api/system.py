@@ -14,7 +14,9 @@ from app.api.pages import ListBody, answer_json
 from app.clock import utc_now
 from app.errors import UnavailableError
 from app.pipeline.costing import PRICES, price_of, read_overrides
+from app.pipeline.language_codes import LANGUAGES, SOURCE_LANGUAGE
 from app.resources import Resources
+from app.services.exports import WRITERS
 from app.services.fleet import count_fleet
 from app.store.outages import is_outage
 from app.store.reading import count_jobs_by_state, count_shards_by_state, list_used_models, sum_usage
@@ -22,16 +24,6 @@ from app.store.reading import count_jobs_by_state, count_shards_by_state, list_u
 CHECK_S = 1.5
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-LANGUAGES = {
-    "en": "English",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "es": "Spanish",
-    "de": "German",
-    "fr": "French",
-    "ko": "Korean",
-    "ar": "Arabic",
-}
 FORMATS = {
     "mimic-it": "MIMIC-IT: XX_instructions.json and XX_train.json, one of each per language",
     "jsonl": "one pair a line, as GET /pairs shows it",
@@ -137,7 +129,7 @@ async def get_metrics(resources: ResourcesDep) -> Response:
 async def get_languages() -> Response:
     """The languages a pair can have; English is what models are asked in."""
     data = [
-        {"object": "language", "code": code, "name": name, "is_source": code == "en"}
+        {"object": "language", "code": code, "name": name, "is_source": code == SOURCE_LANGUAGE}
         for code, name in LANGUAGES.items()
     ]
     return _answer_all(data)
@@ -146,7 +138,7 @@ async def get_languages() -> Response:
 @catalogue.get("/formats", responses={200: {"model": ListBody}})
 async def get_formats() -> Response:
     """The formats of `POST /exports`."""
-    return _answer_all([{"object": "format", "name": name, "description": text} for name, text in FORMATS.items()])
+    return _answer_all([{"object": "format", "name": name, "description": FORMATS[name]} for name in WRITERS])
 
 
 @catalogue.get("/models", responses={200: {"model": ListBody}})

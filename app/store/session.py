@@ -20,7 +20,7 @@ def make_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
         connect_args={
             "timeout": 10,
             "command_timeout": 120,
-            "server_settings": {"application_name": "syphus"},
+            "server_settings": {"application_name": "syphus", "jit": "off"},
         },
     )
 
