@@ -52,14 +52,12 @@ _SHOW_LANGUAGE = """
 """
 _LINK = """
     CREATE TEMP TABLE linked ON COMMIT DROP AS
-    SELECT s.seq, s.pair_id, s.item_id, s.name, coalesce(other.names, '[]') AS related
-    FROM shown s LEFT JOIN relation r ON r.pair_id = s.english_id
-    LEFT JOIN LATERAL (
-        SELECT '[' || string_agg(o.name, ',' ORDER BY link.place) || ']' AS names
-        FROM unnest(r.related_pair_ids) WITH ORDINALITY AS link (english_id, place)
+    SELECT s.seq, s.pair_id, s.item_id, s.ordinal, s.name, '[' || array_to_string(ARRAY(
+        SELECT o.name FROM unnest(r.related_pair_ids) WITH ORDINALITY AS link (english_id, place)
         JOIN shown o ON o.english_id = link.english_id
-        WHERE link.english_id <> s.english_id
-    ) AS other ON TRUE
+        WHERE link.english_id <> s.english_id ORDER BY link.place
+    ), ',') || ']' AS related
+    FROM shown s LEFT JOIN relation r ON r.pair_id = s.english_id
 """
 _ENTRIES = """
     SELECT ',' || l.name || ':{"instruction":' || to_json(p.instruction)::text || ',"answer":'
@@ -82,21 +80,22 @@ _TRAIN = {
     """,
 }
 _LINES = """
-    SELECT '{"id":"' || %(id)s || '","item_id":"' || %(item_id)s || '","source_id":' || to_json(i.source_id)::text
-        || ',"ordinal":' || l.ordinal || ',"language":"' || p.language || '","translation_of":'
-        || CASE WHEN p.translation_of IS NULL THEN 'null' ELSE l.name END
-        || ',"instruction":' || to_json(p.instruction)::text || ',"response":' || to_json(p.response)::text
-        || ',"status":"' || p.status || '","flags":' || to_json(p.flags)::text
-        || ',"image_ids":' || to_json(i.image_ids)::text || ',"related_pair_ids":' || l.related || '}'
-    FROM (SELECT k.*, n.ordinal FROM linked k JOIN named n USING (seq)) AS l
-    JOIN item i ON i.id = l.item_id
-    JOIN LATERAL (
-        SELECT * FROM pair e WHERE e.id = l.pair_id AND 'en' = ANY('%(languages)s'::text[])
+    SELECT '{"id":' || line.id || ',"source_id":' || to_json(i.source_id)::text || ',"ordinal":' || ordinal
+        || ',"language":"' || language || '","translation_of":' || coalesce(original, 'null')
+        || ',"instruction":' || to_json(instruction)::text || ',"response":' || to_json(response)::text
+        || ',"status":"' || status || '","flags":' || to_json(flags)::text
+        || ',"image_ids":' || to_json(i.image_ids)::text || ',"related_pair_ids":' || related || '}'
+    FROM (
+        SELECT l.seq, l.item_id, l.ordinal, l.related, l.name AS id, NULL AS original,
+            p.language, p.instruction, p.response, p.status, p.flags
+        FROM linked l JOIN pair p ON p.id = l.pair_id WHERE %(has_english)s
         UNION ALL
-        SELECT * FROM pair t WHERE t.translation_of = l.pair_id AND t.language = ANY('%(languages)s'::text[])
-            AND t.status <> 'rejected'
-    ) AS p ON TRUE
-    ORDER BY l.seq, p.translation_of NULLS FIRST, p.language
+        SELECT l.seq, l.item_id, l.ordinal, l.related, '"' || %(id)s || '"', l.name,
+            t.language, t.instruction, t.response, t.status, t.flags
+        FROM linked l JOIN pair t ON t.translation_of = l.pair_id
+        WHERE t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
+    ) AS line JOIN item i ON i.id = line.item_id
+    ORDER BY seq, original NULLS FIRST, language
 """
 
 
@@ -174,8 +173,8 @@ def stream_lines(session: AsyncSession, languages: Sequence[str]) -> AsyncIterat
     if not all(language.isalpha() for language in languages):
         raise ValueError(f"{languages!r} are no language codes")
     values = {
-        "id": _public_id("pair", "p.id"),
-        "item_id": _public_id("item", "l.item_id"),
+        "id": _public_id("pair", "t.id"),
+        "has_english": "TRUE" if "en" in languages else "FALSE",
         "languages": "{" + ",".join(languages) + "}",
     }
     return _stream(session, _LINES % values)

@@ -34,7 +34,6 @@ async def test_each_pair_is_a_line_and_its_translations_follow_it(
     assert [line["id"] for line in english] == pair_ids(pairs)
     assert english[0] == {
         "id": encode_id("pair", pairs[0]),
-        "item_id": encode_id("item", items[0]),
         "source_id": "source-0",
         "ordinal": 0,
         "language": "en",
