@@ -21,6 +21,7 @@ from app.services.exports import work_export
 from app.services.fleet import note_outage, pause_job
 from app.services.intents import NewIntent, Refusal, open_calls
 from app.store.calls import RawAnswer
+from app.store.exports import list_due_exports
 from app.store.jobs import list_running_jobs
 from app.store.outcomes import Outcome
 from app.store.session import Sessions
@@ -144,9 +145,18 @@ class ShardEngine:
             try:
                 while self._wants_more() and await self._claim():
                     pass
+                if not self._exports:
+                    await self._look_for_export()
             except Exception:
                 log.exception("claim_failed")
                 await asyncio.sleep(1.0)
+
+    async def _look_for_export(self) -> None:
+        """Take up an export that nobody was heard ringing for."""
+        async with self.sessions.begin() as session:
+            due = await list_due_exports(session, _LOOK_S, 1)
+        for export_id, _ in due:
+            self.ring_export(export_id)
 
     def _wants_more(self) -> bool:
         demand = sum(max(run.open_units, 1) for run in self._runs.values())

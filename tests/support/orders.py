@@ -1,5 +1,6 @@
 """Datasets, jobs and workers for tests that run the engine itself, and the sums that must always hold."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from app.store.session import Sessions
 from app.store.tallies import read_tallies
 from tests.support.waiting import wait_until
 from workers.engine import ShardEngine
-from workers.main import open_worker
+from workers.main import listen, open_worker
 
 FINAL = {"completed", "failed", "cancelled", "expired"}
 _ROWS = text(
@@ -103,9 +104,14 @@ async def order(sessions: Sessions, settings: Settings, dataset_id: int, **reque
 
 @asynccontextmanager
 async def working(settings: Settings, worker_id: str = "test-worker") -> AsyncIterator[ShardEngine]:
-    """A worker in this process, drained at the end of the block."""
+    """A worker in this process that hears its bell, drained at the end of the block."""
     async with open_worker(settings, worker_id) as engine:
-        yield engine
+        listening = asyncio.create_task(listen(settings, engine, worker_id))
+        try:
+            yield engine
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 async def state_of(sessions: Sessions, job_id: int) -> models.Job:
