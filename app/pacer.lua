@@ -21,7 +21,8 @@ local seconds = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
 local stored = redis.call('GET', KEYS[1])
 local s = stored and cjson.decode(stored) or {
   born = math.floor(seconds), seen = 0, mode = 'ramp', r = START, next = 0, stepped = 0, since_step = 0,
-  cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0, grown = 0, trim = 1, goal = 0, pause = 0.05, paused_until = 0,
+  cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0,
+  grown = 0, trim = 1, goal = 0, top = 0, pause = 0.05, paused_until = 0,
   stop = 0, probing = false, probe_until = 0, fails = 0, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
   ring = {0, 0, 0, 0, 0, 0, 0, 0}, ring_i = 0, head = 0, headers = false, rem = -1, rem_at = 0, rem_reset = 0,
   rem_used = 0, bucket = false, limit = 0, token_rate = 0, tokens = 0, workers = {}, opened = 0,
@@ -97,11 +98,13 @@ if ask.rejected > 0 then
     elseif s.mode == 'ramp' or s.mode == 'free' then
       local lately = accepted_per_s()
       s.r = math.max(0.5, s.mode == 'ramp' and math.min(s.r / 6, lately * 0.9) or lately / 2)
-      s.mode, s.rmax = 'regrow', 0
+      s.top, s.mode, s.rmax = s.r * 6, 'regrow', 0
     else
       local allowed = (s.total - s.ep_total) / math.max(0.2, now - s.ep_at - s.stopped)
       s.mode, s.rmax = 'aimd', s.r  -- the search goes on between the cut rate and this one
-      s.r = math.max(0.2, math.min(s.r * MARGIN, math.max(s.r / 2, allowed * MARGIN)))
+      -- Less was accepted than is allowed where a window stood empty at its end: stay close to the refused rate.
+      allowed = math.max(allowed, math.min(s.r * 0.97, allowed * 1.03))
+      s.r = math.max(0.2, math.min(s.r, math.max(s.r / 2, allowed)) * MARGIN)
       s.goal = (s.r + s.rmax) / 2
     end
     s.ep_total, s.ep_at, s.stopped, s.stepped, s.since_step = s.total, now, 0, now, 0
@@ -133,7 +136,7 @@ elseif s.mode == 'aimd' then
       if s.r < s.goal * 0.995 then
         s.r = s.r + (s.goal - s.r) * math.min(1, dt / (1.5 + 3 * s.last_stop))
       elseif now - s.cut > 20 * s.last_stop then
-        s.r = s.r * (1 + math.min(0.1, 0.003 * 2 ^ math.floor((now - s.cut) / 10)) * dt)
+        s.r = s.r * (1 + math.min(0.1, 0.004 * 2 ^ math.floor((now - s.cut) / 10)) * dt)
       end
     end
     s.grown = now
