@@ -52,6 +52,7 @@ class ShardEngine:
         self.worker_id = worker_id
         self.bucket = bucket
         self.suspects = (asyncio.Semaphore(4), asyncio.Semaphore(1))
+        self.relating = asyncio.Lock()
         self._slots = settings.concurrency
         self._chat = chat
         self._paces = paces
@@ -159,7 +160,7 @@ class ShardEngine:
             self.ring_export(export_id)
 
     def _wants_more(self) -> bool:
-        demand = sum(max(run.open_units, 1) for run in self._runs.values())
+        demand = sum(run.demand for run in self._runs.values())
         return not self._draining and demand < self._slots + self._slots // 4 + 1
 
     async def _claim(self) -> bool:

@@ -59,6 +59,7 @@ class Engine(Protocol):
     worker_id: str
     bucket: int
     suspects: tuple[asyncio.Semaphore, asyncio.Semaphore]
+    relating: asyncio.Lock
 
     def submit(self, ask: Ask) -> None: ...
 
@@ -74,6 +75,7 @@ class ShardRun:
         self.stopping = asyncio.Event()
         self._engine = engine
         self._open = 0
+        self._unfed = len(claim.lease.positions)
         self._settled = asyncio.Event()
         self._gate = asyncio.Semaphore(claim.job.calls_per_shard) if claim.job.calls_per_shard else None
 
@@ -83,9 +85,9 @@ class ShardRun:
         return not self.stopping.is_set()
 
     @property
-    def open_units(self) -> int:
-        """Units handed to the engine and not settled."""
-        return self._open
+    def demand(self) -> int:
+        """Units that wait for the model or are with it; before they are known, the items of the shard."""
+        return self._open + self._unfed
 
     def stop(self) -> None:
         """Start nothing more; calls that are under way are still recorded."""
@@ -128,9 +130,11 @@ class ShardRun:
             return True
         find = self._find_items if stage == Stage.GENERATE else self._find_pairs
         asks = await find()
-        for ask in asks:
+        for number, ask in enumerate(asks, start=1):
             if not await self._feed(ask):
                 break
+            self._unfed = len(asks) - number
+        self._unfed = 0
         await self.wait_settled()
         return not (self.stopping.is_set() or await find())
 
@@ -266,7 +270,7 @@ class ShardRun:
 
     async def _relate(self) -> None:
         job = self.job
-        async with self._engine.sessions.begin() as session:
+        async with self._engine.relating, self._engine.sessions.begin() as session:
             rows = await list_group_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
             related = relate_groups(rows)
             if related:

@@ -169,12 +169,17 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
 
 def _judge(job: Job, counts: dict[str, int]) -> tuple[str, str | None]:
     """A job with failures never reads as clean, and one in which everything failed has failed."""
-    bad = {
-        "items failed": counts["items.failed"],
-        "items poison": counts["items.poison"],
-        "pairs not translated into every language": counts["translate.failed"] + counts["translate.poison"],
-    }
-    reason = ", ".join(f"{n} {what}" for what, n in bad.items() if n) or None
+    untranslated = counts["translate.failed"] + counts["translate.poison"]
+    bad = [
+        _count(counts["items.failed"], "item") + " failed" if counts["items.failed"] else "",
+        _count(counts["items.poison"], "item") + " set aside as poison" if counts["items.poison"] else "",
+        _count(untranslated, "pair") + " without every language" if untranslated else "",
+    ]
+    reason = ", ".join(part for part in bad if part) or None
     if counts["items.failed"] + counts["items.poison"] >= job.items_total:
         return "failed", reason
     return "completed", reason
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"

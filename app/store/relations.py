@@ -8,19 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.pipeline.relating import RelatablePair
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('relate', :job_id))")
-_ROWS = text(
+_MINE = text("SELECT id, image_set FROM item WHERE dataset_id = :dataset_id AND position = ANY(:positions)")
+_SHARING = text("SELECT id, image_set FROM item WHERE dataset_id = :dataset_id AND image_set = ANY(:image_sets)")
+_PAIRS = text(
     """
-    WITH mine AS (
-        SELECT id, image_set FROM item WHERE dataset_id = :dataset_id AND position = ANY(:positions)
-    ), wanted AS (
-        SELECT id, image_set FROM item
-        WHERE dataset_id = :dataset_id AND position = ANY(:positions) AND image_set IS NULL
-        UNION ALL
-        SELECT id, image_set FROM item
-        WHERE dataset_id = :dataset_id AND image_set IN (SELECT image_set FROM mine WHERE image_set IS NOT NULL)
-    )
-    SELECT p.id, p.item_id, p.ordinal, wanted.image_set FROM wanted
-    JOIN pair p ON p.job_id = :job_id AND p.item_id = wanted.id AND p.language = 'en' AND p.status <> 'rejected'
+    SELECT id, item_id, ordinal FROM pair
+    WHERE job_id = :job_id AND item_id = ANY(:item_ids) AND language = 'en' AND status <> 'rejected'
     """
 )
 _UPSERT = text(
@@ -42,8 +35,14 @@ async def list_group_pairs(
     sees the pairs of both.
     """
     await session.execute(_LOCK, {"job_id": job_id})
-    parameters = {"job_id": job_id, "dataset_id": dataset_id, "positions": list(positions)}
-    return [RelatablePair(*row) for row in await session.execute(_ROWS, parameters)]
+    place = {"dataset_id": dataset_id}
+    items: dict[int, int | None] = dict(
+        (await session.execute(_MINE, place | {"positions": list(positions)})).tuples().all()
+    )
+    image_sets = {image_set for image_set in items.values() if image_set is not None}
+    items |= dict((await session.execute(_SHARING, place | {"image_sets": sorted(image_sets)})).tuples().all())
+    pairs = await session.execute(_PAIRS, {"job_id": job_id, "item_ids": sorted(items)})
+    return [RelatablePair(pair_id, item_id, ordinal, items[item_id]) for pair_id, item_id, ordinal in pairs]
 
 
 async def set_relations(session: AsyncSession, job_id: int, rule: str, related: Mapping[int, Sequence[int]]) -> None:
