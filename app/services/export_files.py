@@ -28,7 +28,6 @@ from app.store import export_rows as rows
 from app.store.models import Dataset, Export, Job
 
 AUTHOR = "Syphus"
-CHECK_BLOCK_BYTES = 4 << 20
 SOURCE_LANGUAGE = "en"
 DEFAULT_STATUSES = ("accepted", "flagged", "edited")
 
@@ -124,13 +123,8 @@ def name_old_files(making: Making) -> list[str]:
 
 
 async def _read_again(blobs: Blobs, file: dict[str, Any], check: FileCheck) -> None:
-    block = bytearray()
     async for chunk in blobs.read(file["path"], 0, file["bytes"]):
-        block += chunk
-        if len(block) >= CHECK_BLOCK_BYTES:
-            await asyncio.to_thread(check.feed, bytes(block))
-            block.clear()
-    await asyncio.to_thread(check.feed, bytes(block))
+        await asyncio.to_thread(check.feed, chunk)
     await asyncio.to_thread(check.finish)
 
 

@@ -98,7 +98,7 @@ async def work_export(resources: Resources, export_id: int, owner: str) -> None:
             log.warning("export_lease_lost", extra={"export": export_id, "fence": lease.fence})
     except asyncio.CancelledError:
         await _stop(beat, work)
-        await _return(resources, lease, None, is_forgiven=True)
+        await _let_go(resources, lease)
         raise
     finally:
         await _stop(beat, work)
@@ -152,6 +152,16 @@ async def _give_back(resources: Resources, lease: store.ExportLease, error: Exce
             await store.finish_export(session, lease, result)
     except Exception as failure:
         if not is_outage(failure):
+            raise
+        log.warning("export_left_to_its_lease", extra={"export": lease.export_id})
+
+
+async def _let_go(resources: Resources, lease: store.ExportLease) -> None:
+    """Back into the queue, uncounted; while PostgreSQL is away the lease runs out by itself."""
+    try:
+        await _return(resources, lease, None, is_forgiven=True)
+    except Exception as error:
+        if not is_outage(error):
             raise
         log.warning("export_left_to_its_lease", extra={"export": lease.export_id})
 
