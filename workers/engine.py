@@ -39,6 +39,7 @@ _MOST_INTENTS = 256
 _WATCH_S = 0.5
 _LOOK_S = 2.0
 _BUDGET_WAIT_S = 0.5
+_FAILED_RUN_S = 5.0
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
 
 
@@ -188,10 +189,18 @@ class ShardEngine:
             log.exception("run_failed", extra={"shard": shard_id, "job": run.job.job_id})
             run.stop()
             await run.wait_settled()
+            await self._give_back(run)
         finally:
             if self._runs.get(shard_id) is run:
                 del self._runs[shard_id]
             self._look.set()
+
+    async def _give_back(self, run: ShardRun) -> None:
+        """After a failure, not at once; where that fails too, the lease runs out."""
+        try:
+            await run.give_back(_FAILED_RUN_S)
+        except Exception as error:
+            log.warning("give_back_failed", extra={"error": type(error).__name__})
 
     async def _watch(self) -> None:
         """Keep the leases, and stop runs whose lease or job is no longer ours to work on."""

@@ -76,6 +76,7 @@ class ShardRun:
         self._engine = engine
         self._open = 0
         self._unfed = len(claim.lease.positions)
+        self._stage = claim.lease.stage
         self._settled = asyncio.Event()
         self._gate = asyncio.Semaphore(claim.job.calls_per_shard) if claim.job.calls_per_shard else None
 
@@ -96,21 +97,25 @@ class ShardRun:
     async def work(self) -> None:
         """Take the shard as far as it goes, then give it back."""
         lease, owner = self.claim.lease, self._engine.worker_id
-        stage = lease.stage
         if lease.reset:
             async with self._engine.sessions.begin() as session:
                 await forget_outcomes(session, lease, self.job.dataset_id, self._engine.bucket)
-        while await self._work_stage(stage):
-            later = [name for name in Stage if name in self.job.stages and _order(name) > _order(stage)]
+        while await self._work_stage(self._stage):
+            later = [name for name in Stage if name in self.job.stages and _order(name) > _order(self._stage)]
             async with self._engine.sessions.begin() as session:
                 if not later:
-                    await leave_shard(session, lease, owner, state="done", stage=stage)
+                    await leave_shard(session, lease, owner, state="done", stage=self._stage)
                     return
                 if not await advance_shard(session, lease, owner, later[0]):
                     return
-            stage = later[0]
+            self._stage = later[0]
+        await self.give_back()
+
+    async def give_back(self, delay_s: float = 0.0) -> None:
+        """Let go of the lease, so that the shard can be claimed again from the stage it is in."""
         async with self._engine.sessions.begin() as session:
-            await leave_shard(session, lease, owner, state="ready", stage=stage)
+            lease, owner = self.claim.lease, self._engine.worker_id
+            await leave_shard(session, lease, owner, state="ready", stage=self._stage, delay_s=delay_s)
 
     def settle(self, ask: Ask) -> None:
         """The unit has an outcome, or was dropped because the run stops."""

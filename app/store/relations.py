@@ -36,11 +36,9 @@ async def list_group_pairs(
     """
     await session.execute(_LOCK, {"job_id": job_id})
     place = {"dataset_id": dataset_id}
-    items: dict[int, int | None] = dict(
-        (await session.execute(_MINE, place | {"positions": list(positions)})).tuples().all()
-    )
+    items: dict[int, int | None] = dict((await session.execute(_MINE, place | {"positions": list(positions)})).all())
     image_sets = {image_set for image_set in items.values() if image_set is not None}
-    items |= dict((await session.execute(_SHARING, place | {"image_sets": sorted(image_sets)})).tuples().all())
+    items |= dict((await session.execute(_SHARING, place | {"image_sets": sorted(image_sets)})).all())
     pairs = await session.execute(_PAIRS, {"job_id": job_id, "item_ids": sorted(items)})
     return [RelatablePair(pair_id, item_id, ordinal, items[item_id]) for pair_id, item_id, ordinal in pairs]
 

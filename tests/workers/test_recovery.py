@@ -137,4 +137,4 @@ async def test_a_worker_that_lost_its_lease_can_start_no_call(sessions: Sessions
 async def call_states(sessions: Sessions) -> dict[str, int]:
     async with sessions() as session:
         rows = await session.execute(text("SELECT state, count(*) FROM call GROUP BY state"))
-        return dict(rows.tuples().all())
+        return dict(rows.all())
