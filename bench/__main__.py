@@ -1,0 +1,117 @@
+"""`python -m bench`: every benchmark in turn, one table, and an exit status that says whether the targets are met.
+
+Times are compared only within one run, in turns, so the table shows ratios wherever a target is one. `--quick` runs
+small sizes to see that all of them work.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from bench import engine, export, ingest, pages, rate_limits
+
+Rows = Iterator["Row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table; `is_met` is None where no target is set for this figure."""
+
+    name: str
+    value: str
+    target: str = ""
+    is_met: bool | None = None
+
+
+def at_most(name: str, value: float, bound: float, unit: str = "") -> Row:
+    return Row(name, f"{value:.3g}{unit}", f"<= {bound:g}{unit}", value <= bound)
+
+
+def at_least(name: str, value: float, bound: float, unit: str = "") -> Row:
+    return Row(name, f"{value:.3g}{unit}", f">= {bound:g}{unit}", value >= bound)
+
+
+def measure_engine(*, quick: bool) -> Rows:
+    found = asyncio.run(engine.run(*((600, 256, 1) if quick else (3000, 256, 5))))
+    (bare, bare_wide, worker) = found.values()
+    for name, figures in found.items():
+        yield Row(f"CPU per reply, {name}", f"{figures['cpu_ms']:.2f} ms")
+        yield Row(f"replies a second, {name}", f"{figures['per_s']:.0f}")
+    best_cpu = min(bare["cpu_ms"], bare_wide["cpu_ms"])
+    yield at_most("CPU per reply, worker over the bare loop at its best", worker["cpu_ms"] / best_cpu, 0.5)
+    with_postgres = (worker["cpu_ms"] + worker["postgres_cpu_ms"]) / best_cpu
+    yield Row("the same with PostgreSQL's CPU", f"{with_postgres:.3g}")
+    per_s = worker["per_s"] / max(bare["per_s"], bare_wide["per_s"])
+    yield Row("replies a second, worker over the bare loop at its best", f"{per_s:.3g}")
+    yield at_most("worker's memory at 256 in flight", worker["rss_mb"], 250, " MB")
+
+
+def measure_rate_limits(*, quick: bool) -> Rows:
+    found = asyncio.run(rate_limits.run(limits=(60,) if quick else (60, 500), seconds=10 if quick else 30))
+    for name, figures in found.items():
+        if "bare" in name:
+            yield Row(f"share of the limit, {name}", f"{figures['share']:.1%}, lost {figures['lost']:.0f}")
+            continue
+        bound = 0.02 if "429" in name else 0.005
+        yield Row(f"share of the limit, {name}", f"{figures['share']:.1%}", ">= 95%", figures["share"] >= 0.95)
+        yield Row(f"refused, {name}", f"{figures['refused']:.2%}", f"<= {bound:.1%}", figures["refused"] <= bound)
+        yield Row(f"lost, {name}", f"{figures['lost']:.0f}", "0", figures["lost"] == 0)
+
+
+def measure_pages(*, quick: bool) -> Rows:
+    found = pages.run(50_000 if quick else 1_000_000)
+    yield Row("page of 100 at the start", f"{found['page_at_start_ms']:.2f} ms")
+    yield at_most("page of 100 at the end over the start", found["end_over_start"], 1.2)
+
+
+def measure_ingest(*, quick: bool) -> Rows:
+    found = ingest.run(rows=30_000, rounds=1, megabytes=50) if quick else ingest.run()
+    yield at_least("JSONL ingest with validation over raw COPY", found["over_raw"], 0.5)
+    yield at_most(f"API's memory during an upload of {found['upload_mb']:.0f} MB", found["upload_rss_mb"], 150, " MB")
+
+
+def measure_export(*, quick: bool) -> Rows:
+    found = export.run(20_000 if quick else 1_000_000)
+    yield at_least("streaming the export's lines over raw COPY", found["stream_over_raw"], 0.8)
+    for name, value in found.items():
+        if name.endswith("_rss_mb") and name != "api_rss_mb":
+            yield Row(f"worker's memory, {name.removesuffix('_rss_mb')} export", f"{value:.0f} MB")
+    yield at_most("API's memory while the files download", found["api_rss_mb"], 150, " MB")
+
+
+SUITES: dict[str, Callable[..., Rows]] = {
+    "engine": measure_engine,
+    "rate-limits": measure_rate_limits,
+    "pages": measure_pages,
+    "ingest": measure_ingest,
+    "export": measure_export,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("suites", nargs="*", choices=[[], *SUITES], help="which to run; all by default")
+    parser.add_argument("--quick", action="store_true", help="small sizes: shows that all works, measures little")
+    arguments = parser.parse_args()
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("openai", "aiohttp", "SQLAlchemy", "asyncpg", "fastapi")
+    )
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}, {packages}")
+    missed = 0
+    for name in arguments.suites or SUITES:
+        print(f"\n{name} (load before: {os.getloadavg()[0]:.1f})", flush=True)
+        for row in SUITES[name](quick=arguments.quick):
+            verdict = {None: "", True: "met", False: "MISSED"}[row.is_met]
+            missed += row.is_met is False
+            print(f"  {row.name:<66} {row.value:>22}  {row.target:<10} {verdict}", flush=True)
+    print(f"\n{missed} targets missed" if missed else "\nall targets met")
+    return 1 if missed and not arguments.quick else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
