@@ -23,8 +23,9 @@ def parse_reply(text: str, *, truncated: bool = False) -> ParsedReply:
     text = normalise_text(text).removeprefix("\ufeff")
     if not text.strip():
         return ParsedReply((), (Rejection("empty", "the reply is empty"),))
-    label = find_first_label(text)
-    if has_json_before(text, len(text) if label is None else label[0]):
+    is_json_first = text[0] in "[{"
+    label = None if is_json_first else find_first_label(text)
+    if is_json_first or has_json_before(text, len(text) if label is None else label[0]):
         parsed = parse_json(text, truncated=truncated)
         if parsed is not None:
             return parsed

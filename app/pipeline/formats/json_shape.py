@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ _MORE_WORDS = {
     "model": Role.ANSWER,
     "bot": Role.ANSWER,
 }
+_LONGEST_KEY = 40  # of those whose role is remembered; a reply repeats its few keys with every pair
 _SPEAKER_KEYS = ("role", "from", "speaker")
 _SPEECH_KEYS = ("content", "value", "text")
 
@@ -47,6 +49,8 @@ def read_shape(value: Any) -> Iterator[Piece]:
 
 def _read_speech(entry: Mapping[Any, Any]) -> list[Piece]:
     """One round of a conversation: `{"role": "user", "content": …}`, `{"from": "human", "value": …}`."""
+    if entry.keys().isdisjoint(_SPEAKER_KEYS):
+        return []
     speaker = next((entry[key] for key in _SPEAKER_KEYS if key in entry), None)
     speech = next((entry[key] for key in _SPEECH_KEYS if key in entry), None)
     role = _role_of(speaker) if isinstance(speaker, str) else None
@@ -56,7 +60,7 @@ def _read_speech(entry: Mapping[Any, Any]) -> list[Piece]:
 def _read_halves(entry: Mapping[Any, Any]) -> list[Piece]:
     """The questions and answers among an object's keys; the pair of one object may be written answer first."""
     found = [(role, key, value) for key, value in entry.items() if (role := _role_of(key)) is not None]
-    if found and all(isinstance(value, dict) for _, _, value in found):
+    if all(isinstance(value, dict) for _, _, value in found):
         return []
     questions = [(key, value) for role, key, value in found if role is Role.QUESTION]
     answers = [value for role, _, value in found if role is Role.ANSWER]
@@ -93,8 +97,17 @@ def _text_of(value: Any) -> str | None:
 
 
 def _role_of(key: Any) -> Role | None:
-    word = _KEY_NOISE.sub(" ", key).strip().casefold() if isinstance(key, str) else ""
+    if not isinstance(key, str):
+        return None
+    return _role_of_short_key(key) if len(key) <= _LONGEST_KEY else _read_role(key)
+
+
+def _read_role(key: str) -> Role | None:
+    word = _KEY_NOISE.sub(" ", key).strip().casefold()
     return role_of_word(word) or _MORE_WORDS.get(word)
+
+
+_role_of_short_key = lru_cache(maxsize=1024)(_read_role)
 
 
 def _write(value: Any) -> str:
