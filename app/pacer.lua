@@ -97,13 +97,14 @@ if ask.rejected > 0 then
       s.trim = math.max(0.7, s.trim * 0.985)
     elseif s.mode == 'ramp' or s.mode == 'free' then
       local lately = accepted_per_s()
-      s.r = math.max(0.5, s.mode == 'ramp' and math.min(s.r / 6, lately * 0.9) or lately / 2)
-      s.top, s.mode, s.rmax = s.r * 6, 'regrow', 0
+      if s.mode == 'free' then s.r = lately * 1.5 end  -- the pace that was refused, about
+      s.r = math.max(0.5, math.min(s.r / 2, math.max(s.r / 6, lately * 0.75)))
+      s.top, s.mode, s.rmax = s.r * 2, 'regrow', 0
     else
       local allowed = (s.total - s.ep_total) / math.max(0.2, now - s.ep_at - s.stopped)
       s.mode, s.rmax = 'aimd', s.r  -- the search goes on between the cut rate and this one
       -- Less was accepted than is allowed where a window stood empty at its end: stay close to the refused rate.
-      allowed = math.max(allowed, math.min(s.r * 0.97, allowed * 1.03))
+      allowed = math.max(allowed, math.min(s.r * 0.97, allowed * 1.04))
       s.r = math.max(0.2, math.min(s.r, math.max(s.r / 2, allowed)) * MARGIN)
       s.goal = (s.r + s.rmax) / 2
     end
@@ -134,9 +135,11 @@ elseif s.mode == 'aimd' then
   if dt > 0 then
     if pressing then
       if s.r < s.goal * 0.995 then
-        s.r = s.r + (s.goal - s.r) * math.min(1, dt / (1.5 + 3 * s.last_stop))
+        s.r = s.r + (s.goal - s.r) * math.min(1, dt / (1 + 3 * s.last_stop))
       elseif now - s.cut > 20 * s.last_stop then
-        s.r = s.r * (1 + math.min(0.1, 0.004 * 2 ^ math.floor((now - s.cut) / 10)) * dt)
+        -- A refusal or two per episode weigh less the faster the endpoint is, so knock more often there.
+        local share = 0.004 * math.max(1, math.min(3, s.r / 100))
+        s.r = s.r * (1 + math.min(0.1, share * 2 ^ math.floor((now - s.cut) / 10)) * dt)
       end
     end
     s.grown = now
