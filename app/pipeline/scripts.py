@@ -1,6 +1,7 @@
 """The scripts of a text, and the language where the script settles it."""
 
 import re
+from functools import lru_cache
 from typing import Protocol
 
 FOREIGN = "und"
@@ -19,6 +20,8 @@ _SCRIPTS = {
     "arabic": re.compile(f"[{_ARABIC}]"),
     "latin": re.compile(f"[{_LATIN}]"),
 }
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_NO_ASCII_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _LONGEST_AMBIGUOUS = 14  # Han letters in a row that Japanese may write without any kana
 _PERSIAN = re.compile("[پچژگکیےٹڈڑں]")  # letters Arabic does not write
 _SIMPLIFIED = re.compile("[这们吗呢么没个说为对时还东车门马鱼鸟红绿蓝两从发开关见让边过进运动问谁让样实现]")
@@ -34,14 +37,17 @@ class LanguageDetector(Protocol):
 
 def count_scripts(text: str) -> dict[str, int]:
     """How many letters of each script a text holds: han, kana, hangul, arabic, latin, and all others as `other`."""
+    ascii_letters = len(text.encode("ascii", "ignore").translate(None, _NO_ASCII_LETTERS))
     if text.isascii():
-        latin = len(_SCRIPTS["latin"].findall(text))
-        return {"han": 0, "kana": 0, "hangul": 0, "arabic": 0, "latin": latin, "other": 0}
-    counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
-    letters = sum(map(str.isalpha, text))
-    return {**counts, "other": max(0, letters - sum(counts.values()))}
+        return {"han": 0, "kana": 0, "hangul": 0, "arabic": 0, "latin": ascii_letters, "other": 0}
+    beyond = "".join(_BEYOND_ASCII.findall(text))
+    counts = {name: len(pattern.findall(beyond)) for name, pattern in _SCRIPTS.items()}
+    letters = sum(map(str.isalpha, beyond))
+    other = max(0, letters - sum(counts.values()))
+    return {**counts, "latin": counts["latin"] + ascii_letters, "other": other}
 
 
+@lru_cache(maxsize=16)  # a check and the detector it asks look at the same text
 def decide_by_script(text: str) -> str | None:
     """The language where the script settles it; "latin" where four languages share it; None without letters.
 

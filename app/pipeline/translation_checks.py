@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from app.pipeline.formats import normalise_text
 from app.pipeline.scripts import FOREIGN, LanguageDetector, count_scripts, decide_by_script
@@ -25,8 +27,11 @@ _LENGTH_SLACK = 30
 _LEAST_WORDS = 3  # of Latin text before its language is asked after
 _SURE_WORDS = 6  # before a verdict for a third language counts
 _LOOP = re.compile(r"(\S.{1,30}?)\1{7,}", re.DOTALL)
+_LONGEST_UNIT = 31  # characters that _LOOP repeats at most; at least two
+_PROBE, _PROBE_STEP = 8, 7  # eight units hold a whole probe with its repetition, wherever the probes begin
 _QUESTION_ENDS = ("?", "？", "؟", "?»", '?"', "か。", "か", "？」", "？”")
 _NEUTRAL = re.compile(r"https?://\S+|`[^`\n]*`|\[[\d.,\s-]*\]|\S*\d\S*")
+_NEUTRAL_SIGN = re.compile(r"[\d`\[]|https?://")
 _QUOTED = re.compile(r"[\"“”«»„「『']([^\"“”«»„「」『』'\n]{2,80})[\"“”«»「」』']")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+(?:['’-][A-Za-z\u00c0-\u024f]+)*")
 _LEAKED = re.compile(r"[\"'](?:instruction|response|languages|pair)[\"']\s*:|Reply with one JSON object", re.IGNORECASE)
@@ -126,10 +131,19 @@ def _find_loop(source: Pair, translated: Pair) -> _Verdict | None:
         (source.instruction, translated.instruction),
         (source.response, translated.response),
     ):
-        match = _LOOP.search(text[:10_000])
+        match = _LOOP.search(text[:10_000]) if _may_loop(text[:10_000]) else None
         if match is not None and not _LOOP.search(english[:10_000]):
             return "degenerate", f"it repeats {match[1][:20]!r} over and over"
     return None
+
+
+def _may_loop(text: str) -> bool:
+    """False only where _LOOP finds nothing: in a loop every few characters come again one unit later."""
+    for start in range(0, len(text) - _PROBE, _PROBE_STEP):
+        end = start + _PROBE
+        if text.find(text[start:end], start + 1, end + _LONGEST_UNIT) >= 0:
+            return True
+    return False
 
 
 _CHECKS: tuple[Callable[[Pair, Pair], _Verdict | None], ...] = (
@@ -172,7 +186,7 @@ def _find_script_fault(rest: str, language: str, detector: LanguageDetector) -> 
 
 def _find_latin_fault(english: str, rest: str, language: str, detector: LanguageDetector) -> _Verdict | None:
     words = [word.casefold() for word in _LATIN_WORD.findall(rest)]
-    same = words == [word.casefold() for word in _LATIN_WORD.findall(_strip_neutral(english, english))]
+    same = words == _know_english(english).words_left
     telling = [word for word in words if word in _SHORT_ANSWERS and word not in _SHARED_WORDS]
     if same and (len(words) > _LEAST_WORDS or telling):
         return "untranslated", "is the English text"
@@ -198,12 +212,36 @@ def _find_length_fault(english: str, text: str, language: str) -> _Verdict | Non
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _English:
+    """An English text made ready for comparing: its names, and the words left without what all languages share."""
+
+    names: frozenset[str]
+    words_left: list[str]
+
+
+@lru_cache(maxsize=32)
+def _know_english(english: str) -> _English:
+    """Seven translations are compared with the same text, one after another."""
+    names = frozenset(word for word in _LATIN_WORD.findall(english) if _is_name(word))
+    words = _LATIN_WORD.findall(_strip_names(names, _strip_marks(english, english)))
+    return _English(names, [word.casefold() for word in words])
+
+
 def _strip_neutral(english: str, text: str) -> str:
     """The text without what every language writes the same: numbers, links, code, quotations and names."""
+    return _strip_names(_know_english(english).names, _strip_marks(english, text))
+
+
+def _strip_marks(english: str, text: str) -> str:
     text = _QUOTED.sub(lambda match: " " if match[1] in english else match[0], text)
-    text = _NEUTRAL.sub(" ", text)
-    english_words = set(_LATIN_WORD.findall(english))
-    return _LATIN_WORD.sub(lambda match: " " if _is_name(match[0]) and match[0] in english_words else match[0], text)
+    return _NEUTRAL.sub(" ", text) if _NEUTRAL_SIGN.search(text) else text
+
+
+def _strip_names(names: frozenset[str], text: str) -> str:
+    if not any(map(text.__contains__, names)):
+        return text
+    return _LATIN_WORD.sub(lambda match: " " if match[0] in names else match[0], text)
 
 
 def _is_name(word: str) -> bool:

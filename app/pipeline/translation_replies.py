@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
+
 from app.pipeline.formats import normalise_text, parse_reply
 from app.pipeline.formats.json_scan import Mender, find_json_start, scan_json
 from app.pipeline.formats.json_shape import read_shape
@@ -17,6 +19,8 @@ _HEADING = re.compile(
     r"(?:[ \t]?[(（][^()\n]{1,30}[)）])?[ \t]*+(?:\*\*|\]|】)?[ \t]*+[:：]?[ \t]*+(?:\*\*)?[ \t]*+$",
     re.MULTILINE,
 )
+_HALVES = {"instruction", "response"}
+_MOST_PLAIN = 100  # keys; more than the languages there are is no reply to a translator's request
 
 
 def parse_translations(text: str, languages: Sequence[str], *, truncated: bool = False) -> dict[str, Pair]:
@@ -37,6 +41,9 @@ def _read_json(text: str, languages: Sequence[str], *, truncated: bool) -> dict[
     if start is None:
         return {}
     body = text[start:]
+    plain = _read_plain(body)
+    if plain:
+        return plain
     value = next(iter(scan_json(body)), None)
     if value is None:
         return {}
@@ -44,6 +51,27 @@ def _read_json(text: str, languages: Sequence[str], *, truncated: bool) -> dict[
     whole = body[value.start : value.whole_until if cut_off else value.end]  # the language it ended in is torn
     entries = list(_read_entries(Mender().mend(whole), languages)) if whole else []
     return dict(reversed(entries))  # a language said twice keeps what was said first
+
+
+def _read_plain(body: str) -> dict[str, Pair]:
+    """The reply as it was asked for, `{code: {"instruction", "response"}}`; nothing where it is anything else."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(value, dict) or len(value) > _MOST_PLAIN:
+        return {}
+    found: dict[str, Pair] = {}
+    for key, inner in value.items():
+        code = code_of(key)
+        if code is None or not _is_plain(inner):
+            return {}
+        found.setdefault(code, Pair(normalise_text(inner["instruction"]), normalise_text(inner["response"])))
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == _HALVES and all(type(text) is str for text in value.values())
 
 
 def _read_entries(value: Any, languages: Sequence[str]) -> Iterator[tuple[str, Pair]]:
@@ -69,13 +97,6 @@ def _read_entries(value: Any, languages: Sequence[str]) -> Iterator[tuple[str, P
             for inner in value.values():
                 if isinstance(inner, dict | list):
                     yield from _read_entries(inner, languages)
-
-
-def _find_language(entry: Any) -> str | None:
-    """The language that an entry of a list names beside its texts."""
-    if not isinstance(entry, dict):
-        return None
-    return next((code for key in ("language", "lang", "code") if (code := code_of(entry.get(key))) is not None), None)
 
 
 def _read_pair(value: Any) -> Pair | None:

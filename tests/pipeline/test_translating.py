@@ -99,6 +99,16 @@ def test_a_language_torn_by_the_token_limit_is_not_there(cut: int) -> None:
     assert parse_translations(_JSON[:cut], ["zh", "fr"], truncated=True) == {"zh": _ZH}
 
 
+_HALVES = st.fixed_dictionaries({"instruction": st.text() | st.none(), "response": st.text()})
+_KEYS = st.sampled_from(["zh", "zh-CN", "fr", "French", "note"])
+
+
+@given(st.dictionaries(_KEYS, _HALVES | st.just({"instruction": "x"}), max_size=4))
+def test_a_reply_as_it_was_asked_for_is_read_like_one_with_words_around_it(reply: dict[str, object]) -> None:
+    text = orjson.dumps(reply).decode()
+    assert parse_translations(text, ["zh", "fr"]) == parse_translations(f"```json\n{text}\n```\nDone.", ["zh", "fr"])
+
+
 @given(st.text() | st.integers(0, len(_JSON)).map(lambda cut: _JSON[:cut]), st.booleans())
 def test_no_text_makes_the_reader_fail(text: str, truncated: bool) -> None:
     found = parse_translations(text, ["zh", "fr"], truncated=truncated)

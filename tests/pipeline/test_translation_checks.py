@@ -158,3 +158,14 @@ def test_the_detector_knows_every_language(language: str) -> None:
 def test_no_text_makes_the_check_fail(source: Pair, translated: Pair, language: str) -> None:
     refused = check_translation(source, translated, language, _DETECTOR)
     assert refused is None or refused.language == language
+
+
+_UNITS = st.text("abcdeé .,犬", min_size=2, max_size=31).filter(lambda unit: not unit[0].isspace())
+
+
+@given(st.text("fgh ", max_size=40), _UNITS, st.integers(8, 12), st.text("fgh ", max_size=40))
+def test_any_two_to_thirty_one_characters_eight_times_are_a_loop(before: str, unit: str, count: int, end: str) -> None:
+    wrong = Pair(SAMPLES[_LONG[0]]["de"].instruction, f"f{before}{unit * count}f{end}")
+    refused = check_translation(_LONG[0], wrong, "de", _DETECTOR)
+    assert refused is not None
+    assert refused.reason == "degenerate"
