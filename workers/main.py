@@ -29,6 +29,7 @@ log = logging.getLogger("syphus.worker")
 POOL_SIZE = 10
 _MESSAGES_AT_ONCE = 8
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 5.0
+_CANCEL_AGAIN_S = 0.1
 
 
 def name_worker() -> str:
@@ -99,13 +100,25 @@ async def listen(settings: Settings, engine: ShardEngine, worker_id: str) -> Non
 async def _listen_once(settings: Settings, engine: ShardEngine, worker_id: str) -> None:
     pool = await open_pool(str(settings.redis_url), settings.queue_name)
     worker: Worker | None = None
+    running: asyncio.Task[None] | None = None
     try:
         worker = Worker(redis_pool=pool, handle_signals=False, ctx={ENGINE: engine}, **_options(settings, worker_id))
-        await worker.async_run()
+        running = asyncio.create_task(worker.async_run())
+        await asyncio.wait({running})
+        running.result()
     finally:
         for task in worker.tasks.values() if worker else ():
             task.cancel()
+        if running is not None:
+            await _cancel_for_good(running)
         await pool.aclose()
+
+
+async def _cancel_for_good(task: asyncio.Task[None]) -> None:
+    """Cancel until it ends: a cancellation that meets a reply of Redis may be swallowed, and arq polls on."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
 
 
 def _options(settings: Settings, worker_id: str) -> dict[str, Any]:
