@@ -15,6 +15,7 @@ from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases,
 log = logging.getLogger("syphus.dispatcher")
 
 _LEADER_LOCK = 7305002
+_FROZEN = text("SET idle_session_timeout = '5s'")  # a leader that is stopped, or cut off, must not lead on
 _SEEN_S = 5.0
 _SWEEP_S = 300.0
 _MESSAGES_PER_WORKER = 8
@@ -69,6 +70,7 @@ class Dispatcher:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         taken = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEADER_LOCK})).scalar()
         if taken:
+            await connection.execute(_FROZEN)
             self._connection = connection
             log.info("leading", extra={"worker": self._worker_id})
         else:
