@@ -59,7 +59,7 @@ _FORGET_FAILURES = text(
         WHERE call.job_id = :job_id AND call.item_id = gone.item_id AND call.stage = gone.stage
             AND call.sample = gone.sample AND call.state IN ('ok', 'recovered')
     ), forgiven AS (
-        UPDATE call SET state = 'failed', error_code = 'lost_with_worker' FROM gone
+        UPDATE call SET error_code = 'forgiven' FROM gone
         WHERE call.job_id = :job_id AND call.item_id = gone.item_id AND call.stage = gone.stage
             AND call.sample = gone.sample AND call.state = 'unknown'
     ), woken AS (
@@ -105,7 +105,8 @@ async def forget_failures(session: AsyncSession, job_id: int) -> int:
     """Make failed and poisoned units pending again and wake their shards; answers how many there were.
 
     What a failed item's calls brought is set aside. A failed translation keeps the languages it has: its calls are
-    read again, but no longer count as attempts (`handlings = 0`).
+    read again, but no longer count as attempts (`handlings = 0`). Calls that were lost stay unknown, uncounted in the
+    roll-ups and open to a late answer; they are no longer held against the unit.
     """
     tallies: Counter[tuple[int, str]] = Counter()
     for key, n in await session.execute(_FORGET_FAILURES, {"job_id": job_id}):

@@ -50,7 +50,7 @@ class StoredAnswer:
 
 _LOSSES = """
     (SELECT count(*) FROM call c WHERE c.job_id = :job_id AND c.item_id = {item} AND c.stage = '{stage}'
-        AND c.sample = {sample} AND c.state = 'unknown')
+        AND c.sample = {sample} AND c.state = 'unknown' AND c.error_code IS NULL)
 """
 _PENDING_ITEMS = text(
     f"""
