@@ -154,7 +154,8 @@ local rate = s.r
 if s.mode == 'head' and s.bucket then  -- hold the bucket at seven tenths: room for a jam, and proof of full use
   rate = s.head * s.trim * (0.86 + 0.2 * s.rem / math.max(1, s.limit))
 elseif s.mode == 'head' then
-  rate = s.head * s.trim * MARGIN
+  -- A call that comes a little late counts in the next window: leave room for one or two.
+  rate = s.head * s.trim * (1 - math.max(0.012, 1.5 / math.max(10, s.limit)))
 end
 if s.mode == 'ramp' and s.headers and s.rem >= 0 and now < s.rem_reset then
   rate = math.max(1, math.min(rate, s.rem / (2 * s.rtt)))
