@@ -51,17 +51,19 @@ class Bill:
     faults: Counter[str] = field(default_factory=Counter)
     attempts: Counter[bytes] = field(default_factory=Counter)
     paid: Counter[bytes] = field(default_factory=Counter)
+    callers: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
         """All of it but the counts per key."""
         numbers = {
             name: getattr(self, name)
             for name in Bill.__slots__
-            if name not in {"answered", "faults", "attempts", "paid"}
+            if name not in {"answered", "faults", "attempts", "paid", "callers"}
         }
         return numbers | {
             "answered": dict(self.answered),
             "faults": dict(self.faults),
+            "callers": dict(self.callers),
             "distinct": len(self.paid),
             "paid_twice": sum(self.paid.values()) - len(self.paid),
         }
@@ -82,9 +84,10 @@ class State:
         if any(name in changes for name in ("limit_per_s", "limit_style", "window_s", "burst", "tokens_per_s")):
             self.limit = RateLimit(self.mode, time.monotonic())
 
-    def accept(self, key: bytes, now: float) -> None:
-        """Note that a request will be answered with a completion, and is therefore paid for."""
+    def accept(self, key: bytes, caller: str, now: float) -> None:
+        """Note that a request will be answered with a completion, and is therefore paid for; by whose key, too."""
         bill = self.bill
+        bill.callers[caller] += 1
         bill.accepted += 1
         bill.paid[key] += 1
         bill.first_accepted_s = bill.first_accepted_s or now
@@ -151,7 +154,7 @@ class Connection(asyncio.Protocol):
             delay_s = mode.delay_s(key) if mode.refusal_latency else 0.0
             self._later(delay_s, lambda: self._refuse(429, "rate_limit_exceeded", "Too many requests.", wait_s))
             return
-        self._answer(request, key, mode.fault_of(key, attempt), len(body))
+        self._answer(request, key, mode.fault_of(key, attempt), len(body), _caller_of(head))
 
     def _is_refused_at_the_door(self, path: bytes, head: bytes, body: bytes) -> bool:
         mode = self._state.mode
@@ -171,7 +174,7 @@ class Connection(asyncio.Protocol):
             return False
         return True
 
-    def _answer(self, request: ChatRequest, key: bytes, fault: str, size: int) -> None:
+    def _answer(self, request: ChatRequest, key: bytes, fault: str, size: int, caller: str) -> None:
         state, mode = self._state, self._state.mode
         if fault:
             state.bill.faults[fault] += 1
@@ -187,7 +190,7 @@ class Connection(asyncio.Protocol):
         elif fault == "html":
             self._later(delay_s, lambda: self._send(200, _HTML, "text/html"))
         else:
-            state.accept(key, time.monotonic())
+            state.accept(key, caller, time.monotonic())
             self._later(delay_s, lambda: self._reply(request, key, fault, size))
 
     def _reply(self, request: ChatRequest, key: bytes, fault: str, size: int) -> None:
@@ -285,6 +288,11 @@ def _head(status: int, size: int, content_type: str, extra: str) -> bytes:
     return (
         f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {content_type}\r\ncontent-length: {size}\r\n{extra}\r\n"
     ).encode()
+
+
+def _caller_of(head: bytes) -> str:
+    """The key a request came with, in lower case like the head it is read from."""
+    return head.partition(b"\r\nauthorization: bearer ")[2].partition(b"\r\n")[0].decode("latin-1")
 
 
 def _usage(request: ChatRequest, size: int, text: str) -> dict[str, Any]:

@@ -138,7 +138,7 @@ async def counts_of(sessions: Sessions, job_id: int) -> dict[str, int]:
         orphans = (await session.execute(_ORPHANS, {"job": job_id})).scalar_one()
         total = (await session.execute(select(models.Job.items_total).where(models.Job.id == job_id))).scalar_one()  # type: ignore[call-overload]  # columns
     compared = {key: n for key, n in tallies.items() if key in rows or not _is_detail(key)}
-    assert compared == rows, "the roll-ups differ from the rows"
+    assert compared == rows, f"the roll-ups differ from the rows: {sorted(compared.items() ^ rows.items())}"
     assert orphans == 0, "a pair does not belong to its item's winning call"
     assert tallies["items.total"] == total
     return tallies
