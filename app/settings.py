@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, validation_alias=AliasChoices("REDIS_URL", "SYPHUS_REDIS_URL"))
     storage_url: str | None = None
     queue_name: str = "syphus:1"
+    dataset_folders: str = Field("", description="folders of your own dataset files, separated like those of PATH")
 
     # The model
     openai_base_url: str | None = Field(
@@ -55,7 +56,6 @@ class Settings(BaseSettings):
     # Caps on what comes in
     upload_cap_bytes: int = Field(8 * 2**30, gt=0)
     body_cap_bytes: int = Field(32 * 2**20, gt=0)
-    record_cap_bytes: int = Field(2**20, gt=0)
     gzip_ratio_cap: int = Field(100, gt=1)
 
     log_level: str = "INFO"

@@ -1,5 +1,6 @@
 """The one place where engines, pools and clients open and close."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ from app.queue import Queue
 from app.resources import Resources
 from app.settings import Settings
 from app.store.session import make_engine, make_sessions
+from datasets.registry import searching_too
 
 
 @asynccontextmanager
@@ -18,8 +20,10 @@ async def open_resources(settings: Settings, *, pool_size: int = 10) -> AsyncIte
     engine = make_engine(settings.database_url, pool_size=pool_size)
     queue = Queue(settings.redis_url, settings.queue_name)
     blobs = open_blobs(settings.storage_url or str(settings.home / "blobs"))
+    folders = [folder for folder in settings.dataset_folders.split(os.pathsep) if folder]
     try:
-        yield Resources(settings, make_sessions(engine), queue, blobs)
+        with searching_too(folders):
+            yield Resources(settings, make_sessions(engine), queue, blobs)
     finally:
         await queue.close()
         await engine.dispose()

@@ -9,7 +9,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,8 @@ from datasets.records import FileFormat
 
 DATASETS_FOLDER = Path(__file__).resolve().parent
 DEFAULT_KIND = "plain.PlainItems"
+
+_operator_folders: list[Path] = []
 
 
 class KindNotFoundError(Exception):
@@ -171,6 +174,21 @@ class KindInfo:
             raise DatasetClassError(f"{self.name} reads its file itself and needs a path, not a stream.")
 
 
+@contextmanager
+def searching_too(folders: Iterable[str | Path]) -> Iterator[None]:
+    """While it lasts, this process finds the kinds of these folders as well, in every lookup.
+
+    Like `sys.path` this belongs to the process: a job is worked by whoever finds its kind.
+    """
+    added = [Path(folder).resolve() for folder in folders]
+    _operator_folders.extend(added)
+    try:
+        yield
+    finally:
+        for folder in added:
+            _operator_folders.remove(folder)
+
+
 def list_kinds(extra_folders: Sequence[str | Path] = ()) -> list[KindInfo]:
     """Every kind that can be used, by name; on equal names the first folder wins, this package before all."""
     return sorted(_scan(extra_folders)[0].values(), key=lambda kind: kind.name)
@@ -202,7 +220,8 @@ def find_kind(name: str | None, extra_folders: Sequence[str | Path] = ()) -> Kin
 def _scan(extra_folders: Sequence[str | Path]) -> tuple[dict[str, KindInfo], list[BrokenModule]]:
     kinds: dict[str, KindInfo] = {}
     broken: list[BrokenModule] = []
-    for folder in (DATASETS_FOLDER, *(Path(extra).resolve() for extra in extra_folders)):
+    extra = (Path(folder).resolve() for folder in extra_folders)
+    for folder in dict.fromkeys((DATASETS_FOLDER, *_operator_folders, *extra)):
         for path in sorted(folder.glob("*.py")):
             if path.stem.startswith("_"):
                 continue

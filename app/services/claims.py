@@ -1,11 +1,12 @@
 """Claims: taking a shard, and all a worker must know of its job."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import NotFoundError
+from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
 from app.pipeline.prompting import add_canary
 from app.pipeline.values import Prompt
@@ -17,6 +18,8 @@ from app.store.jobs import get_job, move_job
 from app.store.session import Sessions
 from app.store.shards import Lease, claim_shard, count_leased, pick_shard
 from datasets.house_rules import HouseRule
+
+log = logging.getLogger("syphus.claims")
 
 _MOST_SHARES = 64
 _LEAST_SHARE = 8
@@ -60,16 +63,24 @@ def share_concurrency(concurrency: int) -> tuple[int, int]:
 async def claim_work(
     sessions: Sessions, owner: str, lease_s: float, *, shard_id: int | None = None, skip: int = 0
 ) -> Claim | None:
-    """Take a shard that is due: the one rung for, or any. None where there is none."""
+    """Take a shard that is due: the one rung for, or any. None where there is none.
+
+    A job whose kind this process does not find is left to workers that do.
+    """
     avoided: list[int] = []
     while True:
-        async with sessions.begin() as session:
-            if shard_id is not None:
-                shard = await session.get(models.Shard, shard_id)
-                picked = (shard.job_id, shard_id) if shard else None
-            else:
-                picked = await pick_shard(session, avoided, skip)
-            claim = await _claim(session, *picked, owner, lease_s) if picked else None
+        picked: tuple[int, int] | None = None
+        try:
+            async with sessions.begin() as session:
+                if shard_id is not None:
+                    shard = await session.get(models.Shard, shard_id)
+                    picked = (shard.job_id, shard_id) if shard else None
+                else:
+                    picked = await pick_shard(session, avoided, skip)
+                claim = await _claim(session, *picked, owner, lease_s) if picked else None
+        except InvalidRequestError as error:
+            log.warning("kind_not_found", extra={"job": picked and picked[0], "error": error.detail})
+            claim = None
         if claim is not None or shard_id is not None:
             return claim
         if skip:
