@@ -59,6 +59,7 @@ class ShardEngine:
         self._paces = paces
         self._requests = Requests(settings.call_timeout_s)
         self._ready: asyncio.Queue[Ask] = asyncio.Queue()
+        self._sleeping: dict[Ask, asyncio.TimerHandle] = {}
         self._runs: dict[int, ShardRun] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._working: set[asyncio.Task[Any]] = set()
@@ -72,6 +73,7 @@ class ShardEngine:
         self._exports: set[int] = set()
         self._detector: LanguageDetector | None = None
         self._draining = False
+        self._filling: asyncio.Task[None] | None = None
         self._failing: set[int] = set()
 
     async def start(self) -> None:
@@ -79,8 +81,9 @@ class ShardEngine:
         replayed = await self._recorder.replay()
         if replayed:
             log.info("spool_replayed", extra={"answers": replayed})
-        for loop in (self._intents.run(), self._recorder.run(), self._watch(), self._fill()):
+        for loop in (self._intents.run(), self._recorder.run(), self._watch()):
             self._spawn(loop)
+        self._filling = self._spawn(self._fill())
         for _ in range(self._slots):
             task = asyncio.create_task(self._pull())
             self._pullers[task] = True
@@ -112,8 +115,11 @@ class ShardEngine:
     async def drain(self, patience_s: float) -> None:
         """Stop in order: start nothing, wait for calls under way, record them, give the shards back."""
         self._draining = True
-        for run in self._runs.values():
-            run.stop()
+        for run in list(self._runs.values()):
+            self._stop(run)
+        self._look.set()
+        if self._filling is not None:
+            await asyncio.wait({self._filling}, timeout=patience_s)  # a claim under way is begun, to be given back
         waiting = [task for task, is_waiting in self._pullers.items() if is_waiting]
         for task in waiting:
             task.cancel()
@@ -177,6 +183,8 @@ class ShardEngine:
     def _begin(self, claim: Claim) -> None:
         run = ShardRun(self, claim)
         self._runs[claim.lease.shard_id] = run
+        if self._draining:
+            run.stop()
         task = self._spawn(self._work(run))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
@@ -187,7 +195,7 @@ class ShardEngine:
             await run.work()
         except Exception:
             log.exception("run_failed", extra={"shard": shard_id, "job": run.job.job_id})
-            run.stop()
+            self._stop(run)
             await run.wait_settled()
             await self._give_back(run)
         finally:
@@ -227,7 +235,7 @@ class ShardEngine:
                 is_lost = lease in due and lease[0] not in kept
                 is_stale = loop.time() - kept_at[lease] > 0.8 * settings.lease_s
                 if run.job.job_id not in running or is_lost or is_stale:
-                    run.stop()
+                    self._stop(run)
 
     async def _keep(self, due: list[tuple[int, int]], job_ids: set[int]) -> tuple[set[int], set[int]]:
         if not job_ids:
@@ -375,18 +383,23 @@ class ShardEngine:
         elif wait_s <= 0:
             self.submit(ask)
         else:
-            asyncio.get_running_loop().call_later(wait_s, self._resubmit, ask)
+            self._sleeping[ask] = asyncio.get_running_loop().call_later(wait_s, self._resubmit, ask)
 
     def _resubmit(self, ask: Ask) -> None:
-        if ask.run.is_alive and not self._draining:
-            self.submit(ask)
-        else:
-            self._drop(ask)
+        del self._sleeping[ask]
+        self.submit(ask)
 
     def _drop(self, ask: Ask) -> None:
         """Leave a unit pending: its run stops, and the shard goes back with it."""
-        ask.run.stop()
+        self._stop(ask.run)
         ask.run.settle(ask)
+
+    def _stop(self, run: ShardRun) -> None:
+        """Start nothing more for a run; units that sleep until their next try are let go at once."""
+        run.stop()
+        for ask in [ask for ask in self._sleeping if ask.run is run]:
+            self._sleeping.pop(ask).cancel()
+            run.settle(ask)
 
     async def _refused(self, ask: Ask, refusal: Refusal) -> None:
         if refusal is Refusal.BUDGET_HELD:

@@ -40,7 +40,7 @@ POISON_LOSSES = 3
 _ANSWERS_AT_ONCE = 32
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ask:
     """A unit on its way to the model: how often it was tried, how many replies about it were read."""
 

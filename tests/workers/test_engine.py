@@ -184,3 +184,19 @@ async def _is_quiet(sessions: Sessions, job_id: int) -> bool:
 async def _is_paused(sessions: Sessions, job_id: int) -> bool:
     job = await state_of(sessions, job_id)
     return job.state == "paused" and await _is_quiet(sessions, job_id)
+
+
+async def test_a_worker_that_stops_leaves_no_lease_behind_though_units_wait_for_their_next_try(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    await endpoint.set_mode(too_many=1.0, retry_after=True)
+    job_id = await order(sessions, settings, await add_dataset(sessions, 20))
+    async with working(settings):
+        await wait_until(lambda: _has_failed_calls(sessions), "a refused call")
+    assert await _is_quiet(sessions, job_id)
+    assert (await state_of(sessions, job_id)).state == "in_progress"
+
+
+async def _has_failed_calls(sessions: Sessions) -> bool:
+    async with sessions() as session:
+        return (await session.execute(text("SELECT 1 FROM call WHERE state = 'failed' LIMIT 1"))).first() is not None
