@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.store.calls import lose_calls
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -134,7 +136,11 @@ async def keep_leases(session: AsyncSession, leases: Sequence[tuple[int, int]], 
 async def leave_shard(
     session: AsyncSession, lease: Lease, owner: str, *, state: str, stage: str, delay_s: float = 0.0
 ) -> bool:
-    """Give the shard back (`ready`, perhaps not before a delay) or end it (`done`); False where the fence rose."""
+    """Give the shard back (`ready`, perhaps not before a delay) or end it (`done`); False where the fence rose.
+
+    An intent that is still open then was never sent: its commit was confirmed to nobody. Left open, it would pass for
+    a call under way for ever.
+    """
     parameters = {
         "shard_id": lease.shard_id,
         "fence": lease.fence,
@@ -144,7 +150,10 @@ async def leave_shard(
         "delay_s": delay_s,
     }
     result = await session.execute(_LEAVE, parameters)
-    return result.rowcount == 1  # type: ignore[attr-defined,no-any-return]  # an UPDATE's result has a row count
+    is_left = result.rowcount == 1  # type: ignore[attr-defined]  # an UPDATE's result has a row count
+    if is_left:
+        await lose_calls(session, [lease.shard_id])
+    return bool(is_left)
 
 
 async def advance_shard(session: AsyncSession, lease: Lease, owner: str, stage: str) -> bool:
