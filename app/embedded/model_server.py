@@ -14,7 +14,7 @@ import xllamacpp
 
 _SLOTS = 2
 _CONTEXT_TOKENS_PER_SLOT = 4096
-_REPLY_CAP_TOKENS = 1024
+_REPLY_CAP_TOKENS = 512  # a model this small sometimes never ends; this stays below the timeout of a call
 _PROMPT_CACHE_MIB = 128
 _PR_SET_PDEATHSIG = 1
 
