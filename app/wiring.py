@@ -13,11 +13,13 @@ from datasets.registry import searching_too
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Resources]:
-    """Open what the settings name; `database_url` and `redis_url` must be known by now."""
+async def open_resources(
+    settings: Settings, *, pool_size: int = 10, longest_pause_s: float | None = None
+) -> AsyncIterator[Resources]:
+    """Open what the settings name; `database_url` and `redis_url` must be known by now. See `make_engine`."""
     if not settings.database_url or not settings.redis_url:
         raise ValueError("database_url and redis_url must be resolved before resources are opened")
-    engine = make_engine(settings.database_url, pool_size=pool_size)
+    engine = make_engine(settings.database_url, pool_size=pool_size, longest_pause_s=longest_pause_s)
     queue = Queue(settings.redis_url, settings.queue_name)
     blobs = open_blobs(settings.storage_url or str(settings.home / "blobs"))
     folders = [folder for folder in settings.dataset_folders.split(os.pathsep) if folder]

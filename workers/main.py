@@ -56,8 +56,12 @@ def resolve_settings(settings: Settings) -> Settings:
 
 @asynccontextmanager
 async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[ShardEngine]:
-    """A working engine with its dispatcher; leaving drains it: calls under way are waited for and recorded."""
-    async with open_resources(settings, pool_size=POOL_SIZE) as resources:
+    """A working engine with its dispatcher; leaving drains it: calls under way are waited for and recorded.
+
+    A worker that is frozen within a transaction would keep the rows it locked from all others: it has them no longer
+    than its leases.
+    """
+    async with open_resources(settings, pool_size=POOL_SIZE, longest_pause_s=settings.lease_s) as resources:
         chat = make_chat_model(
             base_url=settings.openai_base_url,
             api_key=settings.openai_api_key,

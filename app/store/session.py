@@ -8,8 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 Sessions = async_sessionmaker[AsyncSession]
 
 
-def make_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """An engine on asyncpg; accepts `postgresql://`, `postgres://` and `postgresql+asyncpg://`."""
+def make_engine(database_url: str, *, pool_size: int = 10, longest_pause_s: float | None = None) -> AsyncEngine:
+    """An engine on asyncpg; accepts `postgresql://`, `postgres://` and `postgresql+asyncpg://`.
+
+    longest_pause_s: after so long without a statement PostgreSQL ends a transaction, and frees the rows it locked
+    """
+    settings = {"application_name": "syphus", "jit": "off"}
+    if longest_pause_s is not None:
+        settings["idle_in_transaction_session_timeout"] = str(round(longest_pause_s * 1000))
     url = make_url(database_url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+asyncpg")
     return create_async_engine(
         url,
@@ -20,7 +26,7 @@ def make_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
         connect_args={
             "timeout": 10,
             "command_timeout": 120,
-            "server_settings": {"application_name": "syphus", "jit": "off"},
+            "server_settings": settings,
         },
     )
 
