@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.embedded.spawning import die_with_parent
 from tests.support.processes import PROJECT
+from workers.__main__ import main as work
 
 _LOOK_S = 0.02
 
@@ -70,8 +71,6 @@ async def open_nursery() -> AsyncIterator[Nursery]:
 
 def main() -> None:
     """Fork on request, report births and ends, and take everyone along when the owner goes."""
-    from workers.__main__ import main as work  # noqa: PLC0415  # the owner must not pay for this import
-
     requests = b""
     while True:
         readable, _, _ = select.select([0], [], [], _LOOK_S)
