@@ -1,6 +1,5 @@
 """Replies as models really write them."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -90,6 +89,53 @@ def test_an_answer_keeps_its_code_blocks_inside_a_fenced_reply() -> None:
     assert parsed.pairs == (Pair("How?", "So:\n```py\nx = 1\n```"),)
 
 
+_CLOSINGS = [
+    "I hope this helps!",
+    "I hope these question-answer pairs are helpful.",
+    "Hope this helps! Let me know if there is anything else.",
+    "Let me know if you need more pairs.",
+    "Please let me know if you’d like me to go on.",
+    "Feel free to ask for changes.",
+    "Please don't hesitate to reach out.",
+    "If you need any further pairs, just say so.",
+    "If you'd like more questions, tell me.",
+    "Is there anything else you want to know?",
+    "Would you like me to write more of them?",
+    "These question-answer pairs cover all remarks.",
+    "**I hope this helps!**",
+    "I hope this helps!\n\nLet me know if you need more.",
+    "I hope this helps!\nFeel free to ask for more.",
+]
+
+
+@pytest.mark.parametrize("closing", _CLOSINGS)
+@pytest.mark.parametrize("spelling", ["two newlines", "numbers alone", "a fence", "rules between"])
+def test_words_to_the_reader_after_the_last_pair_are_refused_by_themselves(closing: str, spelling: str) -> None:
+    parsed = parse_reply(f"{_SPELLINGS[spelling]}\n\n{closing}")
+    assert parsed.pairs == _TWO
+    assert [(refused.reason, refused.text) for refused in parsed.rejections] == [("chatter", closing)]
+
+
+@pytest.mark.parametrize("answer", [
+    "A dog.\nLet me know if you need more.",
+    "A dog. I hope this helps!",
+    "A dog.\n\nI hope this helps!\n\nIt is brown.",
+    "A dog.\n\nI hope the dog finds its way home.",
+    "Let me know if you see it.",
+    "Two signs:\n\nFeel free to sit down, says one.",
+    "A dog.\n\nIf you like dogs, look at its ears.",
+    "It asks:\n\nWould you like me to fetch it?",
+])  # fmt: skip
+def test_words_that_belong_to_an_answer_stay_in_it(answer: str) -> None:
+    parsed = parse_reply(f"Question: What?\nAnswer: {answer}")
+    assert (parsed.pairs, parsed.rejections) == ((Pair("What?", answer),), ())
+
+
+def test_an_answer_that_is_nothing_but_words_to_the_reader_is_kept_for_the_rules() -> None:
+    parsed = parse_reply("Question: What?\nAnswer:\n\nLet me know if you need more.")
+    assert parsed.pairs == (Pair("What?", "Let me know if you need more."),)
+
+
 def test_a_choice_marked_a_is_no_answer_where_answers_are_spelled_out() -> None:
     parsed = parse_reply("Question: Which?\nA: a cat\nB: a dog\nAnswer: B")
     assert parsed.pairs == (Pair("Which?\nA: a cat\nB: a dog", "B"),)
@@ -163,6 +209,7 @@ def test_nul_and_lone_surrogates_never_reach_a_pair() -> None:
 
 _MIB = 1 << 20
 _HOSTILE = {
+    "closings": lambda: "Q:x\nA:y" + "\n\nI hope this helps!" * (_MIB // 20),
     "newlines": lambda: "x" + "\n" * _MIB + "x",
     "spaces": lambda: "x\n" + " " * _MIB + "x",
     "questions": lambda: "Q:\n" * (_MIB // 3),
@@ -184,11 +231,9 @@ _HOSTILE = {
 
 
 @pytest.mark.parametrize("name", _HOSTILE)
-def test_a_hostile_mebibyte_costs_no_more_than_in_proportion(name: str) -> None:
+def test_a_hostile_mebibyte_is_read_into_a_bounded_number_of_pieces(name: str) -> None:
+    """A quadratic reader would need minutes for any of these: the suite itself would show it."""
     make: Callable[[], str] = _HOSTILE[name]
-    text = make()
-    started = time.process_time()
-    parsed = parse_reply(text)
-    assert time.process_time() - started < 5  # a tenth of that on any machine; a quadratic reader needs minutes
+    parsed = parse_reply(make())
     assert len(parsed.pairs) <= MAX_PAIRS
     assert len(parsed.rejections) <= 2 * MAX_PAIRS + 2

@@ -17,6 +17,8 @@ _FRAGMENTS = st.sampled_from(
         '{"pairs": [{"instruction": "a", "response": "b"}]}', '[{"Question": "x"', '"', "'", ":", "：", "**", "*", "_",
         "\n", "\n\n", "\n\n\n", " ", "\t", "\u3000", "\u00a0", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\ufeff",
         "Sure, here are the pairs:", "1", "word", "?", "#", "##", ">", "Q", "A", "Q&A 1", "http://x", "\x1c",
+        "\n\nLet me know if you need more!", "\nI hope it helps!", "Feel free to ask.", "**Is there anything else?",
+        "\\I hope it helps",
     ]
 )  # fmt: skip
 _TEXTS = (

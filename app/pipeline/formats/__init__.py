@@ -17,8 +17,9 @@ def parse_reply(text: str, *, truncated: bool = False) -> ParsedReply:
     """The pairs in a model's reply, in order, and every piece that is no pair as a Rejection.
 
     truncated: the reply was cut off at max_tokens, so its last piece is torn and refused.
-    Reasons: unparseable, missing_answer, missing_question, empty, truncated. Never raises; linear in the text;
-    at most MAX_PAIRS pairs, what follows them is refused in one piece.
+    Reasons: unparseable, missing_answer, missing_question, empty, truncated, chatter (a last paragraph in text that
+    speaks to the reader only). Never raises; linear in the text; at most MAX_PAIRS pairs, what follows them is
+    refused in one piece.
     """
     text = normalise_text(text).removeprefix("\ufeff")
     if not text.strip():
@@ -29,7 +30,8 @@ def parse_reply(text: str, *, truncated: bool = False) -> ParsedReply:
         parsed = parse_json(text, truncated=truncated)
         if parsed is not None:
             return parsed
-    labelled = parse_labelled(text, truncated=truncated)
+    since = 0 if is_json_first else len(text) if label is None else label[0]
+    labelled = parse_labelled(text, truncated=truncated, since=since)
     if not labelled.pairs and label is not None and label[1] is Role.ANSWER and has_json_before(text, len(text)):
         parsed = parse_json(text, truncated=truncated)  # "Answer:" stood before the JSON of all pairs
         if parsed is not None and parsed.pairs:

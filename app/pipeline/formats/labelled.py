@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from app.pipeline.formats.labels import (
+    CLOSING,
     DIVIDER,
     FAMILIES_OF,
     FENCE,
     INLINE_ANSWER,
     LABEL,
+    LONGEST_CLOSING,
     NUMBERED,
     unescape_lines,
 )
@@ -43,9 +45,9 @@ def find_first_label(text: str) -> tuple[int, Role] | None:
     return None if match is None else (match.start(), Role.QUESTION if match["question"] else Role.ANSWER)
 
 
-def parse_labelled(text: str, *, truncated: bool) -> ParsedReply:
-    """The pairs of a reply in text; see `formats.parse_reply`."""
-    found = [_read_label(match) for match in islice(LABEL.finditer(text), _MOST_LABELS + 1)]
+def parse_labelled(text: str, *, truncated: bool, since: int = 0) -> ParsedReply:
+    """The pairs of a reply in text; see `formats.parse_reply`. since: no label stands before this position."""
+    found = [_read_label(match) for match in islice(LABEL.finditer(text, since), _MOST_LABELS + 1)]
     labels = _choose_labels(found[:_MOST_LABELS])
     if not labels:
         return _parse_numbered(text, truncated=truncated)
@@ -60,6 +62,10 @@ def parse_labelled(text: str, *, truncated: bool) -> ParsedReply:
     if surplus < len(text):
         refused.append(Rejection("unparseable", f"text after {MAX_PAIRS} pairs", text[surplus:]))
     torn = truncated and surplus == len(text)
+    closing = len(text) if truncated else _find_closing(text)
+    if text[labels[-1].end : closing].strip() and closing < surplus:
+        refused.append(_refuse_closing(text, closing))
+        surplus = closing
     return assemble_pairs(_read_pieces(text[:surplus], labels, torn=torn), refused)
 
 
@@ -69,6 +75,16 @@ def is_chatter(text: str) -> bool:
     if not text or len(text) > _LONGEST_CHATTER:
         return not text
     return _CHATTER.match(text) is not None or text.rstrip("*_ ").endswith((":", "："))
+
+
+def _find_closing(text: str) -> int:
+    """Where the words to the reader begin that end a reply ("Let me know if you need more"), else the text's end."""
+    match = CLOSING.search(text, max(0, len(text) - LONGEST_CLOSING))
+    return len(text) if match is None else match.start("closing")
+
+
+def _refuse_closing(text: str, closing: int) -> Rejection:
+    return Rejection("chatter", "words to the reader after the last pair", text[closing:].strip())
 
 
 def _read_label(match: re.Match[str]) -> _Label:
@@ -182,7 +198,10 @@ def _drop_fences(piece: str) -> str:
 def _parse_numbered(text: str, *, truncated: bool) -> ParsedReply:
     """A list whose entries open with a question's line and go on with its answer."""
     starts = [match.start() for match in islice(NUMBERED.finditer(text), MAX_PAIRS)]
-    blocks = [text[start:end] for start, end in pairwise([*starts, len(text)])]
+    closing = len(text) if truncated else _find_closing(text)
+    if starts and starts[-1] > closing:
+        closing = len(text)
+    blocks = [text[start:end] for start, end in pairwise([*starts, closing])]
     spoken: list[Spoken] = []
     refused: list[Rejection] = []
     for block in blocks:
@@ -200,4 +219,6 @@ def _parse_numbered(text: str, *, truncated: bool) -> ParsedReply:
         return ParsedReply((), (Rejection(reason, "no question and answer can be told apart", text.strip()),))
     if not is_chatter(text[: starts[0]]):
         refused.append(Rejection("unparseable", "text before the first question", text[: starts[0]].strip()))
+    if closing < len(text):
+        refused.append(_refuse_closing(text, closing))
     return assemble_pairs(spoken, refused)

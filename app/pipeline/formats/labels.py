@@ -85,16 +85,46 @@ _DIVIDER_BODY = rf"""
   | \#{{1,6}}
 )[ \t]*+$
 """
+_FENCE_BODY = r"(?:```+|~~~+)[ \t]*+[\w+-]{0,32}[ \t]*+$"
+# Words to the reader after the last pair. Only what says nothing about the picture stands here; any line of a text
+# that begins like this is escaped.
+_CLOSING_BODY = r"""
+[*_]{0,3}
+(?:
+    (?:i[ ](?:really[ ])?)?hope[ ](?:that[ ])?(?:this|these|it|they)(?:[ ][\w-]+){0,4}?[ ]
+    (?:helps?|helpful|useful|what[ ]you[ ](?:need|wanted|were[ ]looking[ ]for|had[ ]in[ ]mind))
+  | (?:please[ ])?let[ ]me[ ]know[ ]if[ ](?:you|there|any|this|these)
+  | (?:please[ ])?feel[ ]free[ ]to[ ](?:ask|reach[ ]out|let[ ]me[ ]know|request|contact)
+  | (?:please[ ])?(?:don['’]t|do[ ]not)[ ]hesitate[ ]to[ ](?:ask|reach[ ]out|let[ ]me[ ]know|contact)
+  | (?:if|should)[ ]you(?:[ ]would|['’]d)?[ ](?:need|have|want|like|require)[ ]
+    (?:(?:any|some)[ ])?(?:more|further|other|additional|anything[ ]else|changes|adjustments)
+  | is[ ]there[ ]anything[ ]else
+  | would[ ]you[ ]like[ ]me[ ]to[ ](?:generate|create|write|produce|add|continue|adjust)
+  | these[ ](?:question[ -](?:and[ -])?answer|q&a|instruction[ -](?:and[ -])?response)[ ]pairs
+)\b
+"""
 _FLAGS = re.IGNORECASE | re.MULTILINE | re.VERBOSE
-LABEL = re.compile(rf"^{_MARGIN}{_LABEL_BODY}", _FLAGS)
+LABEL = re.compile(rf"^{_MARGIN}(?=\S){_LABEL_BODY}", _FLAGS)  # most lines of a hostile text are empty
 DIVIDER = re.compile(rf"^{_MARGIN}{_DIVIDER_BODY}", _FLAGS)
-FENCE = re.compile(r"^[ \t]*+(?:```+|~~~+)[ \t]*+[\w+-]{0,32}[ \t]*+$", re.MULTILINE)
+FENCE = re.compile(rf"^[ \t]*+{_FENCE_BODY}", re.MULTILINE)
 NUMBERED = re.compile(r"^[ \t]*+(?:\*\*)?\d{1,4}[.)、．][ \t]*+(?=\S)", re.MULTILINE)
 _SPELLED_OUT = "|".join(sorted((re.escape(w) for w in FAMILIES_OF[Role.ANSWER] if len(w) > 2), key=len, reverse=True))
 INLINE_ANSWER = re.compile(rf"(?<=\s)(?:\*\*)?(?:{_SPELLED_OUT}){_COLON}(?:\*\*)?", re.IGNORECASE)
 
-_MARKS = re.compile(rf"^({_MARGIN})(?=\\*+(?:{_LABEL_BODY}|{_DIVIDER_BODY}))", _FLAGS)
-_ESCAPED = re.compile(rf"^({_MARGIN})\\(?=\\*+(?:{_LABEL_BODY}|{_DIVIDER_BODY}))", _FLAGS)
+# The closing paragraph or two of a reply, each of at most three lines, after an empty line, a fence or a divider.
+_CLOSING_PARAGRAPH = rf"{_MARGIN}{_CLOSING_BODY}[^\n]*+(?:\n[ \t]*+[^\s][^\n]*+){{0,2}}+"
+CLOSING = re.compile(
+    rf"""
+    ^(?:[ \t]*+$ | [ \t]*+{_FENCE_BODY} | {_MARGIN}{_DIVIDER_BODY})\n
+    (?P<closing>{_CLOSING_PARAGRAPH}(?:\n(?:[ \t]*+\n)++{_CLOSING_PARAGRAPH})?+)\Z
+    """,
+    _FLAGS,
+)
+LONGEST_CLOSING = 600  # characters
+
+_STRUCTURE = rf"(?:{_LABEL_BODY}|{_DIVIDER_BODY}|{_CLOSING_BODY})"
+_MARKS = re.compile(rf"^({_MARGIN})(?=\\*+{_STRUCTURE})", _FLAGS)
+_ESCAPED = re.compile(rf"^({_MARGIN})\\(?=\\*+{_STRUCTURE})", _FLAGS)
 
 
 def escape_lines(text: str) -> str:
