@@ -40,6 +40,7 @@ _WATCH_S = 0.5
 _LOOK_S = 2.0
 _BUDGET_WAIT_S = 0.5
 _FAILED_RUN_S = 5.0
+_REFUSED_AT_THE_DOOR = frozenset({"unauthorized", "not_found"})
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
 
 
@@ -352,8 +353,8 @@ class ShardEngine:
         job = ask.run.job
         if error.code == "schema_unsupported" and self._requests.drop_schema():
             log.info("schema_unsupported", extra={"job": job.job_id})
-        if error.code == "schema_unsupported":
-            error.retryable = True
+        if error.code == "schema_unsupported" or error.code in _REFUSED_AT_THE_DOOR:
+            error.retryable = True  # it says nothing about this unit
         if error.outage:
             self._note_outage(job.job_id)
         call = PaidCall(call_id, "failed", ask.unit.languages)
@@ -363,6 +364,8 @@ class ShardEngine:
         def settle(recorded: Outcome) -> None:
             if recorded.verdict is not None:
                 ask.run.settle(ask)
+            elif error.code in _REFUSED_AT_THE_DOOR:
+                self._spawn(self._pause(ask, error))
             else:
                 self._retry(ask, 0.0 if error.code == "schema_unsupported" else wait_s)
 
@@ -400,6 +403,14 @@ class ShardEngine:
         for ask in [ask for ask in self._sleeping if ask.run is run]:
             self._sleeping.pop(ask).cancel()
             run.settle(ask)
+
+    async def _pause(self, ask: Ask, error: CompletionError) -> None:
+        """A wrong key or model fails every call alike: the job waits for a person instead of failing item by item."""
+        try:
+            data = {"error": error.code, "detail": error.detail}
+            await pause_job(self.sessions, ask.run.job.job_id, "provider_outage", data)
+        finally:
+            self._drop(ask)
 
     async def _refused(self, ask: Ask, refusal: Refusal) -> None:
         if refusal is Refusal.BUDGET_HELD:

@@ -1,6 +1,7 @@
 """The fleet: leases that ran out, jobs that are due for a next state, workers that were seen."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -129,9 +130,12 @@ async def note_outage(sessions: Sessions, job_ids: Sequence[int], *, out: bool) 
         await session.execute(_OUTAGE, {"ids": sorted(job_ids), "out": out})
 
 
-async def pause_job(sessions: Sessions, job_id: int, reason: str) -> None:
-    """Pause a running job for a reason of the service's own: budget, provider_outage or poison_rate."""
-    await _move_all(sessions, [job_id], {"in_progress"}, "paused", reason)
+async def pause_job(sessions: Sessions, job_id: int, reason: str, data: dict[str, Any] | None = None) -> None:
+    """Pause a running job for a reason of the service's own: budget, provider_outage or poison_rate.
+
+    `data` goes into the job's event, for whoever wants to know more.
+    """
+    await _move_all(sessions, [job_id], {"in_progress"}, "paused", reason, data)
 
 
 async def pause_if_poisoned(sessions: Sessions, job_id: int) -> None:
@@ -144,13 +148,18 @@ async def pause_if_poisoned(sessions: Sessions, job_id: int) -> None:
 
 
 async def _move_all(
-    sessions: Sessions, job_ids: Sequence[int], allowed: set[str], target: str, reason: str | None
+    sessions: Sessions,
+    job_ids: Sequence[int],
+    allowed: set[str],
+    target: str,
+    reason: str | None,
+    data: dict[str, Any] | None = None,
 ) -> None:
     for job_id in job_ids:
         async with sessions.begin() as session:
             job = await get_job(session, job_id, lock=True)
             if job.state in allowed:
-                await move_job(session, job, target, reason)
+                await move_job(session, job, target, reason, data)
 
 
 async def _finish_job(sessions: Sessions, job_id: int) -> None:

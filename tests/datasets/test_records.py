@@ -1,6 +1,7 @@
 """Reading records: what a file may look like, and what becomes of the bad ones among the good."""
 
 import io
+import itertools
 import json
 import tracemalloc
 from typing import Any
@@ -242,6 +243,13 @@ def test_no_bytes_at_all_bring_the_reader_down(noise: bytes, size: int, file_for
     except FileFormatError:
         return
     assert outcomes
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_a_stray_byte_between_records_is_reported_once_and_reading_goes_on(byte: int) -> None:
+    content = b'[{"a": 1}, ' + bytes([byte]) + b', {"a": 3}]'
+    outcomes = list(itertools.islice(read_records(io.BytesIO(content), "json"), 10))
+    assert len(outcomes) < 10
 
 
 def test_a_format_has_one_of_two_names() -> None:

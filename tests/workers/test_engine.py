@@ -200,3 +200,19 @@ async def test_a_worker_that_stops_leaves_no_lease_behind_though_units_wait_for_
 async def _has_failed_calls(sessions: Sessions) -> bool:
     async with sessions() as session:
         return (await session.execute(text("SELECT 1 FROM call WHERE state = 'failed' LIMIT 1"))).first() is not None
+
+
+async def test_a_wrong_key_pauses_the_job_and_fails_no_item(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    await endpoint.set_mode(api_key="another")
+    job_id = await order(sessions, settings, await add_dataset(sessions, 40))
+    async with working(settings):
+        await wait_until(lambda: _is_paused(sessions, job_id), "the pause")
+        assert (await state_of(sessions, job_id)).reason == "provider_outage"
+        assert (await counts_of(sessions, job_id))["items.total"] == 40
+        await endpoint.set_mode(api_key="")
+        async with sessions.begin() as session:
+            await act_on_job(session, job_id, "resume")
+        job = await finish(sessions, job_id)
+    assert (job.state, job.reason) == ("completed", None)
