@@ -23,6 +23,7 @@ _MORE_WORDS = {
     "bot": Role.ANSWER,
 }
 _LONGEST_KEY = 40  # of those whose role is remembered; a reply repeats its few keys with every pair
+_ASKED_KEYS = {"instruction", "response"}  # by the schema; read at once, as almost every reply follows it
 _SPEAKER_KEYS = ("role", "from", "speaker")
 _SPEECH_KEYS = ("content", "value", "text")
 
@@ -59,6 +60,8 @@ def _read_speech(entry: Mapping[Any, Any]) -> list[Piece]:
 
 def _read_halves(entry: Mapping[Any, Any]) -> list[Piece]:
     """The questions and answers among an object's keys; the pair of one object may be written answer first."""
+    if entry.keys() == _ASKED_KEYS and all(isinstance(value, str) for value in entry.values()):
+        return [Spoken(Role.QUESTION, entry["instruction"]), Spoken(Role.ANSWER, entry["response"])]
     found = [(role, key, value) for key, value in entry.items() if (role := _role_of(key)) is not None]
     if all(isinstance(value, dict) for _, _, value in found):
         return []
