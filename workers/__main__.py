@@ -13,7 +13,7 @@ from workers.main import listen, name_worker, open_worker, resolve_settings
 
 
 def main() -> int:
-    """Work until SIGINT or SIGTERM; 2 where the settings name nothing to work on."""
+    """Work until SIGINT or SIGTERM; 1 where the engine broke, 2 where the settings name nothing to work on."""
     settings = load_settings()
     set_up_logs(settings.log_level)
     try:
@@ -21,20 +21,22 @@ def main() -> int:
     except EmbeddedError as error:
         print(f"syphus worker: {error}", file=sys.stderr)
         return 2
-    uvloop.run(_work(settings, name_worker()))
-    return 0
+    return uvloop.run(_work(settings, name_worker()))
 
 
-async def _work(settings: Settings, worker_id: str) -> None:
+async def _work(settings: Settings, worker_id: str) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     async with open_worker(settings, worker_id) as engine:
         listening = asyncio.create_task(listen(settings, engine, worker_id))
-        await stopping.wait()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        ends = [asyncio.create_task(event.wait()) for event in (stopping, engine.failed)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in (listening, *ends):
+            task.cancel()
+        await asyncio.gather(listening, *ends, return_exceptions=True)
+        return 1 if engine.failed.is_set() else 0
 
 
 if __name__ == "__main__":

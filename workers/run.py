@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from app.pipeline.relating import RULE_SAME_ITEM_OR_IMAGES, relate_groups
 from app.pipeline.scripts import LanguageDetector
@@ -52,28 +51,34 @@ class Ask:
     gates: list[asyncio.Semaphore] = field(default_factory=list)
 
 
-class Engine(Protocol):
-    """What a run needs of the engine that works it."""
+class Desk:
+    """What the runs of a worker share: where they write, whom they hand units to, and the gates between them."""
 
-    sessions: Sessions
-    worker_id: str
-    bucket: int
-    suspects: tuple[asyncio.Semaphore, asyncio.Semaphore]
-    relating: asyncio.Lock
-
-    def submit(self, ask: Ask) -> None: ...
-
-    async def detector(self) -> LanguageDetector: ...
+    def __init__(
+        self,
+        sessions: Sessions,
+        worker_id: str,
+        bucket: int,
+        submit: Callable[[Ask], None],
+        detector: Callable[[], Awaitable[LanguageDetector]],
+    ) -> None:
+        self.sessions = sessions
+        self.worker_id = worker_id
+        self.bucket = bucket
+        self.submit = submit
+        self.detector = detector
+        self.suspects = (asyncio.Semaphore(4), asyncio.Semaphore(1))
+        self.relating = asyncio.Lock()
 
 
 class ShardRun:
     """One claim, from its stage to `done`, or until it is stopped."""
 
-    def __init__(self, engine: Engine, claim: Claim) -> None:
+    def __init__(self, desk: Desk, claim: Claim) -> None:
         self.claim = claim
         self.job: JobContext = claim.job
         self.stopping = asyncio.Event()
-        self._engine = engine
+        self._desk = desk
         self._open = 0
         self._unfed = len(claim.lease.positions)
         self._stage = claim.lease.stage
@@ -96,13 +101,13 @@ class ShardRun:
 
     async def work(self) -> None:
         """Take the shard as far as it goes, then give it back."""
-        lease, owner = self.claim.lease, self._engine.worker_id
+        lease, owner = self.claim.lease, self._desk.worker_id
         if lease.reset:
-            async with self._engine.sessions.begin() as session:
-                await forget_outcomes(session, lease, self.job.dataset_id, self._engine.bucket)
+            async with self._desk.sessions.begin() as session:
+                await forget_outcomes(session, lease, self.job.dataset_id, self._desk.bucket)
         while await self._work_stage(self._stage):
             later = [name for name in Stage if name in self.job.stages and _order(name) > _order(self._stage)]
-            async with self._engine.sessions.begin() as session:
+            async with self._desk.sessions.begin() as session:
                 if not later:
                     await leave_shard(session, lease, owner, state="done", stage=self._stage)
                     return
@@ -113,8 +118,8 @@ class ShardRun:
 
     async def give_back(self, delay_s: float = 0.0) -> None:
         """Let go of the lease, so that the shard can be claimed again from the stage it is in."""
-        async with self._engine.sessions.begin() as session:
-            lease, owner = self.claim.lease, self._engine.worker_id
+        async with self._desk.sessions.begin() as session:
+            lease, owner = self.claim.lease, self._desk.worker_id
             await leave_shard(session, lease, owner, state="ready", stage=self._stage, delay_s=delay_s)
 
     def settle(self, ask: Ask) -> None:
@@ -153,7 +158,7 @@ class ShardRun:
         """Hand a unit to the engine, within the job's bound and one by one where it lost workers before."""
         gates = [self._gate] if self._gate else []
         if ask.unit.losses:
-            gates.append(self._engine.suspects[0 if ask.unit.losses == 1 else 1])
+            gates.append(self._desk.suspects[0 if ask.unit.losses == 1 else 1])
         for gate in gates:
             if not await self._acquire(gate):
                 for taken in ask.gates:
@@ -165,7 +170,7 @@ class ShardRun:
                 taken.release()
             return False
         self._open += 1
-        self._engine.submit(ask)
+        self._desk.submit(ask)
         return True
 
     async def _acquire(self, gate: asyncio.Semaphore) -> bool:
@@ -178,7 +183,7 @@ class ShardRun:
     async def _find_items(self) -> list[Ask]:
         """Items to ask about; those with a stored answer are recorded from it, poisoned ones are set aside."""
         job = self.job
-        async with self._engine.sessions() as session:
+        async with self._desk.sessions() as session:
             pending = await list_pending_items(session, job.job_id, job.dataset_id, self.claim.lease.positions)
         units = {(p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses) for p in pending}
 
@@ -192,8 +197,8 @@ class ShardRun:
 
     async def _find_pairs(self) -> list[Ask]:
         """Pairs to translate into the languages they lack; stored answers are read first."""
-        job, detector = self.job, await self._engine.detector()
-        async with self._engine.sessions() as session:
+        job, detector = self.job, await self._desk.detector()
+        async with self._desk.sessions() as session:
             pending = await list_pending_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
         units: dict[tuple[int, int], ItemUnit | PairUnit] = {}
         for p in pending:
@@ -225,7 +230,7 @@ class ShardRun:
     ) -> list[tuple[ItemUnit | PairUnit, int]]:
         """Record what stored answers give; answers the units left to ask for, with the replies read about each."""
         rounds: dict[tuple[int, int], int] = dict.fromkeys(units, 0)
-        async with self._engine.sessions() as session:
+        async with self._desk.sessions() as session:
             call_ids = await list_answered_calls(session, self.job.job_id, stage, list(units))
         for start in range(0, len(call_ids), _ANSWERS_AT_ONCE):
             await self._read_batch(stage, call_ids[start : start + _ANSWERS_AT_ONCE], units, rounds, read)
@@ -242,7 +247,7 @@ class ShardRun:
         rounds: dict[tuple[int, int], int],
         read: Callable[[ItemUnit | PairUnit, StoredAnswer, int], tuple[Outcome, bool]],
     ) -> None:
-        async with self._engine.sessions.begin() as session:
+        async with self._desk.sessions.begin() as session:
             answers = await read_answers(session, call_ids)
             await count_handling(session, [answer.call_id for answer in answers if answer.state == "stored"])
         outcomes, poisoned = [], []
@@ -266,16 +271,16 @@ class ShardRun:
     async def _set_aside(self, poisoned: list[Outcome]) -> None:
         if poisoned:
             await self._record(poisoned)
-            await pause_if_poisoned(self._engine.sessions, self.job.job_id)
+            await pause_if_poisoned(self._desk.sessions, self.job.job_id)
 
     async def _record(self, outcomes: list[Outcome]) -> None:
         if outcomes:
-            async with self._engine.sessions.begin() as session:
-                await record_outcomes(session, outcomes, self._engine.bucket)
+            async with self._desk.sessions.begin() as session:
+                await record_outcomes(session, outcomes, self._desk.bucket)
 
     async def _relate(self) -> None:
         job = self.job
-        async with self._engine.relating, self._engine.sessions.begin() as session:
+        async with self._desk.relating, self._desk.sessions.begin() as session:
             rows = await list_group_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
             related = relate_groups(rows)
             if related:

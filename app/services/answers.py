@@ -1,5 +1,6 @@
 """Answers: from the raw body of a reply to the outcome that is recorded for its unit of work."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,8 @@ from app.pipeline.translating import check_translation, parse_translations
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
 from app.store.outcomes import NewPair, Outcome
+
+log = logging.getLogger("syphus.answers")
 
 RETRIES = 12
 TRANSLATION_ROUNDS = 3
@@ -59,11 +62,19 @@ class PaidCall:
 
 
 def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes) -> Outcome:
-    """The pairs and rejections in a reply about an item; the item fails where no pair is accepted."""
+    """The pairs and rejections in a reply about an item; the item fails where no pair is accepted.
+
+    Never raises: what breaks over one reply (a rule of somebody's own kind, say) fails that item alone.
+    """
     try:
-        completion = decode_completion(raw)
+        return _read_item(job, unit, call, decode_completion(raw))
     except CompletionError as error:
         return fail_call(job, Stage.GENERATE, unit, call, error)
+    except Exception as error:
+        return _fail_unreadable(job, Stage.GENERATE, unit, call, error)
+
+
+def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Completion) -> Outcome:
     parsed = parse_reply(completion.text, truncated=completion.finish_reason == "length")
     rejections = parsed.rejections
     if completion.refusal:
@@ -97,12 +108,24 @@ def read_pair_answer(
     """The translations in a reply, each checked; and the unit that is left to ask for, if any.
 
     rounds: how many replies about this pair were read, this one included. After TRANSLATION_ROUNDS what is still
-    refused stays refused and the unit fails; the languages that are right are kept either way.
+    refused stays refused and the unit fails; the languages that are right are kept either way. Never raises.
     """
     try:
-        completion = decode_completion(raw)
+        return _read_pair(job, unit, call, decode_completion(raw), rounds, detector)
     except CompletionError as error:
         return fail_call(job, Stage.TRANSLATE, unit, call, error), unit
+    except Exception as error:
+        return _fail_unreadable(job, Stage.TRANSLATE, unit, call, error), None
+
+
+def _read_pair(
+    job: JobContext,
+    unit: PairUnit,
+    call: PaidCall,
+    completion: Completion,
+    rounds: int,
+    detector: LanguageDetector,
+) -> tuple[Outcome, PairUnit | None]:
     asked = tuple(language for language in unit.languages if language in call.languages)
     found = parse_translations(completion.text, asked, truncated=completion.finish_reason == "length")
     pairs, rejections = [], []
@@ -150,9 +173,17 @@ def fail_call(
         code=error.code,
         detail=error.detail,
         http_status=error.status,
-        keep_reserved=error.code in {"timeout", "malformed_body"},
+        keep_reserved=error.code in {"timeout", "malformed_body", "unreadable"},
         has_budget=job.has_budget,
     )
+
+
+def _fail_unreadable(
+    job: JobContext, stage: str, unit: ItemUnit | PairUnit, call: PaidCall, error: Exception
+) -> Outcome:
+    log.error("reply_unreadable", extra={"call": call.call_id, "job": job.job_id}, exc_info=error)
+    final = CompletionError("unreadable", f"reading the reply broke: {type(error).__name__}", retryable=False)
+    return fail_call(job, stage, unit, call, final)
 
 
 def poison_unit(job: JobContext, stage: str, unit: ItemUnit | PairUnit, detail: str) -> Outcome:

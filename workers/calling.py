@@ -1,0 +1,282 @@
+"""Calling: units go to the model, a fixed number of them at a time.
+
+The four beats of a unit: intend (a short transaction), ask (none), then the recorder stores the raw answer and records
+its outcome (two short transactions, in batches).
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any
+
+from app.pipeline.chat import ChatModel, CompletionError
+from app.pipeline.language import LinguaDetector
+from app.pipeline.scripts import LanguageDetector
+from app.resources import Resources
+from app.services.answers import RETRIES, ItemUnit, PaidCall, PairUnit, fail_call, read_item_answer, read_pair_answer
+from app.services.fleet import note_outage, pause_job
+from app.services.intents import NewIntent, Refusal, open_calls
+from app.store.calls import RawAnswer
+from app.store.outcomes import Outcome
+from workers.asking import Requests
+from workers.batching import GroupCommit
+from workers.pacing import Paces
+from workers.recorder import Held, Recorder
+from workers.run import Ask, ShardRun, first_of
+from workers.tasks import Tasks
+
+log = logging.getLogger("syphus.calling")
+
+_MOST_INTENTS = 256
+_BUDGET_WAIT_S = 0.5
+_REFUSED_AT_THE_DOOR = frozenset({"unauthorized", "not_found"})
+_RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
+
+
+class Caller:
+    """A puller per slot, the intents they share, and the units that sleep until their next try."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        chat: ChatModel,
+        paces: Paces,
+        recorder: Recorder,
+        tasks: Tasks,
+        worker_id: str,
+    ) -> None:
+        self._sessions = resources.sessions
+        self._worker_id = worker_id
+        self._slots = resources.settings.concurrency
+        self._chat = chat
+        self._paces = paces
+        self._recorder = recorder
+        self._tasks = tasks
+        self._requests = Requests(resources.settings.call_timeout_s)
+        self._ready: asyncio.Queue[Ask] = asyncio.Queue()
+        self._sleeping: dict[Ask, asyncio.TimerHandle] = {}
+        self._pullers: dict[asyncio.Task[Any], bool] = {}
+        self._intents: GroupCommit[NewIntent, int | Refusal] = GroupCommit(self._open_calls, _MOST_INTENTS)
+        self._detector: LanguageDetector | None = None
+        self._failing: set[int] = set()
+        self._stopping = False
+
+    def start(self) -> None:
+        self._tasks.keep(self._intents.run())
+        for _ in range(self._slots):
+            self._pullers[self._tasks.keep(self._pull())] = True
+
+    def submit(self, ask: Ask) -> None:
+        """Queue a unit for the pullers."""
+        self._ready.put_nowait(ask)
+
+    async def detector(self) -> LanguageDetector:
+        """The language detector, loaded once, off the loop."""
+        if self._detector is None:
+            self._detector = await asyncio.to_thread(LinguaDetector)
+        return self._detector
+
+    def stop_run(self, run: ShardRun) -> None:
+        """Start nothing more for a run; units that sleep until their next try are let go at once."""
+        run.stop()
+        for ask in [ask for ask in self._sleeping if ask.run is run]:
+            self._sleeping.pop(ask).cancel()
+            run.settle(ask)
+
+    async def stop(self, patience_s: float) -> None:
+        """Start no call, wait for those under way, and leave every other unit pending."""
+        self._stopping = True
+        waiting = [task for task, is_waiting in self._pullers.items() if is_waiting]
+        for task in waiting:
+            task.cancel()
+        busy = [task for task in self._pullers if task not in waiting]
+        if busy:
+            _, late = await asyncio.wait(busy, timeout=patience_s)
+            for task in late:
+                task.cancel()
+            log.info("drained", extra={"calls": len(busy), "abandoned": len(late)})
+        await asyncio.gather(*self._pullers, return_exceptions=True)
+        while not self._ready.empty():
+            self._drop(self._ready.get_nowait())
+
+    async def _pull(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # narrows the type
+        while not self._stopping:
+            self._pullers[task] = True
+            ask = await self._ready.get()
+            try:
+                admitted = await self._admit(ask)
+            except asyncio.CancelledError:
+                self._drop(ask)
+                raise
+            if not admitted:
+                self._drop(ask)
+                continue
+            self._pullers[task] = False
+            await self._ask(ask)
+
+    async def _admit(self, ask: Ask) -> bool:
+        """Wait for room for the answer and for the pacer's leave; False where the run stopped meanwhile."""
+        room = self._recorder.room
+        if room.locked():
+            if not await first_of(room.acquire, ask.run.stopping, room.release):
+                return False
+        else:
+            await room.acquire()
+        try:
+            if ask.run.is_alive and await self._paces.admit(ask.run.job.model, ask.run.stopping):
+                return True
+        except BaseException:
+            room.release()
+            raise
+        room.release()
+        return False
+
+    async def _ask(self, ask: Ask) -> None:
+        """Intend, ask, hand over to the recorder. The room is held on entry and leaves with the answer."""
+        job, unit = ask.run.job, ask.unit
+        try:
+            body, reserve = self._requests.build(job, unit)
+            opened = await self._intents.put(NewIntent(ask.run.claim.lease, job, ask.stage, unit, reserve))
+        except Exception as error:
+            log.warning("intent_failed", extra={"error": type(error).__name__})
+            self._recorder.room.release()
+            self._retry(ask, 1.0)
+            return
+        if isinstance(opened, Refusal):
+            self._recorder.room.release()
+            await self._refused(ask, opened)
+            return
+        ask.attempts += 1
+        try:
+            answer = await self._chat.complete(body, timeout_s=self._requests.timeout_s)
+        except CompletionError as error:
+            self._paces.note_error(job.model, error)
+            self._failed(ask, opened, error)
+            return
+        except asyncio.CancelledError:
+            self._recorder.room.release()
+            self._drop(ask)
+            raise
+        self._paces.note_answer(job.model, answer)
+        self._note_answering(job.job_id)
+        raw = RawAnswer(opened, answer.raw, answer.status, answer.latency_ms)
+        self._recorder.put(self._hold(ask, raw, len(body)))
+
+    def _hold(self, ask: Ask, raw: RawAnswer, body_bytes: int) -> Held:
+        """How the recorder reads an answer, and what is asked next once that is recorded."""
+        job, unit = ask.run.job, ask.unit
+        call = PaidCall(raw.call_id, "ok", unit.languages)
+        left: list[PairUnit] = []
+
+        def read() -> Outcome:
+            if isinstance(unit, ItemUnit):
+                outcome = read_item_answer(job, unit, call, raw.raw)
+            else:
+                assert self._detector is not None  # noqa: S101  # loaded before pairs are found
+                outcome, rest = read_pair_answer(job, unit, call, raw.raw, ask.rounds + 1, self._detector)
+                if rest is not None:
+                    left.append(rest)
+            self._requests.learn(body_bytes, outcome.usage)
+            return self._limit(ask, outcome)
+
+        def settle(outcome: Outcome) -> None:
+            if outcome.verdict is not None:
+                ask.run.settle(ask)
+                return
+            if left:
+                ask.unit = left[0]
+                ask.rounds += outcome.call_state == "ok"
+            self._retry(ask, _delay_s(ask.attempts) if outcome.call_state == "failed" else 0.0)
+
+        return Held(raw, read, settle)
+
+    def _failed(self, ask: Ask, call_id: int, error: CompletionError) -> None:
+        """Record a call without an answer; the unit is asked again unless the error is final."""
+        job = ask.run.job
+        if error.code == "schema_unsupported" and self._requests.drop_schema():
+            log.info("schema_unsupported", extra={"job": job.job_id})
+        if error.code == "schema_unsupported" or error.code in _REFUSED_AT_THE_DOOR:
+            error.retryable = True  # it says nothing about this unit
+        if error.outage:
+            self._note_outage(job.job_id)
+        call = PaidCall(call_id, "failed", ask.unit.languages)
+        outcome = self._limit(ask, fail_call(job, ask.stage, ask.unit, call, error))
+        wait_s = max(_delay_s(ask.attempts), min(error.retry_after_s or 0.0, 60.0))
+
+        def settle(recorded: Outcome) -> None:
+            if recorded.verdict is not None:
+                ask.run.settle(ask)
+            elif error.code in _REFUSED_AT_THE_DOOR:
+                self._tasks.spawn(self._pause(ask, error))
+            else:
+                self._retry(ask, 0.0 if error.code == "schema_unsupported" else wait_s)
+
+        self._recorder.put(Held(None, lambda: outcome, settle))
+
+    def _limit(self, ask: Ask, outcome: Outcome) -> Outcome:
+        """End a unit that keeps failing while others succeed; an outage of the endpoint ends nothing."""
+        if outcome.verdict is None and outcome.call_state == "failed":
+            if self._paces.is_out(ask.run.job.model) or outcome.code == "rate_limited":
+                ask.attempts = max(0, ask.attempts - 1)
+            elif ask.attempts >= RETRIES:
+                return replace(outcome, verdict="failed")
+        return outcome
+
+    def _retry(self, ask: Ask, wait_s: float) -> None:
+        if not ask.run.is_alive or self._stopping:
+            self._drop(ask)
+        elif wait_s <= 0:
+            self.submit(ask)
+        else:
+            self._sleeping[ask] = asyncio.get_running_loop().call_later(wait_s, self._resubmit, ask)
+
+    def _resubmit(self, ask: Ask) -> None:
+        del self._sleeping[ask]
+        self.submit(ask)
+
+    def _drop(self, ask: Ask) -> None:
+        """Leave a unit pending: its run stops, and the shard goes back with it."""
+        self.stop_run(ask.run)
+        ask.run.settle(ask)
+
+    async def _pause(self, ask: Ask, error: CompletionError) -> None:
+        """A wrong key or model fails every call alike: the job waits for a person instead of failing item by item."""
+        try:
+            data = {"error": error.code, "detail": error.detail}
+            await pause_job(self._sessions, ask.run.job.job_id, "provider_outage", data)
+        finally:
+            self._drop(ask)
+
+    async def _refused(self, ask: Ask, refusal: Refusal) -> None:
+        if refusal is Refusal.BUDGET_HELD:
+            self._retry(ask, _BUDGET_WAIT_S)
+            return
+        if refusal is Refusal.BUDGET_SPENT:
+            await pause_job(self._sessions, ask.run.job.job_id, "budget")
+        self._drop(ask)
+
+    async def _open_calls(self, intents: list[NewIntent]) -> list[int | Refusal]:
+        async with self._sessions.begin() as session:
+            return await open_calls(session, intents, self._worker_id)
+
+    def _note_outage(self, job_id: int) -> None:
+        if job_id not in self._failing:
+            self._failing.add(job_id)
+            self._tasks.spawn(self._stamp_outage(job_id, out=True))
+
+    def _note_answering(self, job_id: int) -> None:
+        if job_id in self._failing:
+            self._failing.discard(job_id)
+            self._tasks.spawn(self._stamp_outage(job_id, out=False))
+
+    async def _stamp_outage(self, job_id: int, *, out: bool) -> None:
+        try:
+            await note_outage(self._sessions, [job_id], out=out)
+        except Exception as error:
+            log.warning("outage_stamp_failed", extra={"error": type(error).__name__})
+
+
+def _delay_s(attempts: int) -> float:
+    return float(min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** max(0, attempts - 1)))
