@@ -25,9 +25,7 @@ def _nest(levels: int) -> bytes:
 
 
 _VALUE = re.compile(_nest(4), re.DOTALL)
-_SCALAR = re.compile(
-    _STRING + rb"|[^ \t\r\n,\]}{\[\"]++", re.DOTALL
-)  # only what JSON calls white space ends it
+_SCALAR = re.compile(_STRING + rb"|[^ \t\r\n,\]}{\[\"]++", re.DOTALL)  # only what JSON calls white space ends it
 _KEY = re.compile(rb"(" + _STRING + rb")\s*+:\s*+", re.DOTALL)
 _FIRST_KEY = re.compile(rb'[{]\s*+("(?:[^"\\\n]++|\\.)*+")\s*+:')
 _RESUME_OVERLAP_BYTES = 512

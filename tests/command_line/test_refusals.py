@@ -100,13 +100,14 @@ async def test_a_class_that_fails_is_named_with_its_error(command_line: CommandL
         assert (await session.execute(select(func.count()).select_from(Dataset))).scalar_one() == 0
 
 
-async def test_a_key_the_endpoint_refuses_fails_the_job_and_says_why(
+async def test_a_key_the_endpoint_refuses_pauses_the_job_and_says_why(
     command_line: CommandLine, endpoint: Endpoint
 ) -> None:
     await endpoint.set_mode(api_key="another")
     ended = await command_line.run("--query_inputs_path", command_line.write_items(2))
     assert ended.status == 1, ended.err
-    assert "unauthorized" in json.dumps(command_line.read("error_messages.json", "output_plain.PlainItems_v1"))
+    assert "refuses to answer" in ended.err
+    assert "unauthorized: HTTP 401" in ended.err
 
 
 async def test_the_help_names_every_option_and_what_the_exit_status_means(command_line: CommandLine) -> None:

@@ -15,6 +15,7 @@ from app.resources import Resources
 from app.services.datasets import SourceFile
 from app.services.jobs import act_on_job, view_job
 from app.settings import Settings
+from app.store.events import list_events
 from app.store.jobs import get_job
 from app.store.models import Job
 from app.store.outages import is_outage
@@ -29,9 +30,10 @@ from workers.main import open_worker
 
 _LOOK_S = 0.3
 _POOL_SIZE = 3
+_MOST_EVENTS = 1000
 _PAUSES = {
     "budget": "The budget is spent; the same command with a higher --max_cost_usd continues.",
-    "provider_outage": "The model did not answer for too long; the same command continues.",
+    "provider_outage": "The model's endpoint refuses to answer; once that is mended the same command continues.",
     "poison_rate": "Too many items ended their worker; see error_messages.json.",
     "user": "The job was paused; the same command continues.",
 }
@@ -72,7 +74,8 @@ class Run:
             finally:
                 self.progress.close()
             await self._write(resources, order, view)
-        return _conclude(view)
+            cause = await _find_cause(resources, order.job_id) if view["state"] == "paused" else ""
+        return _conclude(view, cause)
 
     def _catch_signals(self) -> None:
         """The first asks for an orderly end, the second for one at once."""
@@ -159,11 +162,19 @@ async def _pause(resources: Resources, job_id: int) -> None:
             await act_on_job(session, job_id, "pause")
 
 
-def _conclude(view: dict[str, Any]) -> int:
+async def _find_cause(resources: Resources, job_id: int) -> str:
+    """What the job's last event says of the endpoint's refusal; empty where it says nothing."""
+    async with resources.sessions() as session:
+        events = await list_events(session, job_id, 0, _MOST_EVENTS)
+    data = events[-1].data if events else {}
+    return f" ({data['error']}: {data.get('detail', '')})" if "error" in data else ""
+
+
+def _conclude(view: dict[str, Any], cause: str) -> int:
     """Say what is not as it should be; the exit status."""
     state, reason, items = view["state"], view["reason"], view["counts"]["items"]
     if state == "paused":
-        sentence = _PAUSES.get(reason, f"The job is paused: {reason}.")
+        sentence = _PAUSES.get(reason, f"The job is paused: {reason}.") + cause
     elif reason or state != "completed":
         why = f": {reason}" if reason else ""
         sentence = f"The job is {state}{why}; see error_messages.json. The same command asks for what failed again."
