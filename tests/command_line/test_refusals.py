@@ -1,7 +1,5 @@
 """What cannot be run is told in one line, with the exit status of a wrong order, before anything is paid for."""
 
-import json
-
 import pytest
 from sqlalchemy import func, select
 
