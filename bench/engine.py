@@ -23,7 +23,8 @@ from sqlalchemy import text
 
 from app.clock import new_id, utc_now
 from app.embedded import start_embedded
-from app.services.jobs import JobRequest, submit_job
+from app.services.jobs import submit_job
+from app.services.planning import JobRequest
 from app.settings import Settings, load_settings
 from app.store import models
 from app.store.migrate import migrate

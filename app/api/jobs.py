@@ -19,7 +19,8 @@ from app.ids import decode_id
 from app.pipeline.lifecycle import FINAL_STATES, Action
 from app.resources import Resources
 from app.services.estimates import estimate_job
-from app.services.jobs import JobRequest, act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
+from app.services.jobs import act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
+from app.services.planning import JobRequest
 from app.store.jobs import get_job, list_jobs
 
 _VOLATILE = frozenset({"eta_seconds"})

@@ -20,7 +20,8 @@ from app.pipeline.costing import Price, cost_micros
 from app.pipeline.prompting import build_prefix, max_tokens_of, pairs_of
 from app.pipeline.values import Prompt, Usage
 from app.services.fleet import count_fleet
-from app.services.jobs import JobRequest, check_job
+from app.services.jobs import check_job
+from app.services.planning import JobRequest
 from app.services.prompts import to_prompt
 from app.settings import Settings
 from app.store.prompts import get_prompt

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select, text
 
 from app.clock import new_id, utc_now
-from app.services.jobs import JobRequest, submit_job
+from app.services.jobs import submit_job
+from app.services.planning import JobRequest
 from app.settings import Settings
 from app.store import models
 from app.store.session import Sessions
