@@ -13,8 +13,10 @@ from typing import Any
 import xllamacpp
 
 _SLOTS = 2
-_CONTEXT_TOKENS_PER_SLOT = 4096
-_REPLY_CAP_TOKENS = 512  # a model this small sometimes never ends; this stays below the timeout of a call
+_CONTEXT_TOKENS_PER_SLOT = (
+    2560  # room for any prompt of ours; a reply that never ends stops here, before its call times out
+)
+_REPLY_CAP_TOKENS = 512  # of a request that says nothing of max_tokens
 _PROMPT_CACHE_MIB = 128
 _PR_SET_PDEATHSIG = 1
 
