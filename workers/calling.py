@@ -79,6 +79,7 @@ class Caller:
     def stop_run(self, run: ShardRun) -> None:
         """Start nothing more for a run; units that sleep until their next try are let go at once."""
         run.stop()
+        self._failing.discard(run.job.job_id)
         for ask in [ask for ask in self._sleeping if ask.run is run]:
             self._sleeping.pop(ask).cancel()
             run.settle(ask)

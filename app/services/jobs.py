@@ -97,6 +97,8 @@ async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun_f
             await _prepare_rerun(session, job, rerun_from)
         elif not await forget_failures(session, job.id):
             return job
+    if action == "resume":
+        job.outage_since = None  # a new patience with the endpoint begins
     reason = "user" if target == "paused" else None
     await move_job(session, job, target, reason, {"action": action, "rerun_from": rerun_from})
     return job
