@@ -14,7 +14,7 @@ _DEMO_MODEL = "smollm2-135m"
 # A model this small repeats itself without penalties, and never ends without a bound.
 _DEMO_PARAMETERS = {
     "temperature": 0.2,
-    "max_tokens": 150,
+    "max_tokens": 120,
     "frequency_penalty": 0.7,
     "presence_penalty": 0.2,
     "seed": 7,
