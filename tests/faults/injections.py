@@ -29,14 +29,15 @@ class JobOverError(Exception):
 class Strain:
     """A round under way: what was done so far and what it may cost at most.
 
-    bound: calls that may be paid twice; breaches: what went wrong while a fault was injected
+    bound: calls that may be paid twice; struck: workers whose calls may be lost
+    breaches: what went wrong while a fault was injected
     """
 
     arena: Arena
     job_id: int
     chance: Random
     bound: int = 0
-    killed: int = 0
+    struck: list[str] = field(default_factory=list)
     reopened: bool = False
     done: list[str] = field(default_factory=list)
     breaches: list[str] = field(default_factory=list)
@@ -63,7 +64,6 @@ async def kill(strain: Strain) -> None:
     arena, worker = strain.arena, await strain.pick_asking()
     books = await _freeze(strain, worker)
     strain.bound += books.lost
-    strain.killed += 1
     worker.send(signal.SIGKILL)
     await worker.wait_gone()
     arena.workers.remove(worker)
@@ -152,6 +152,7 @@ INJECTIONS: Mapping[str, Callable[[Strain], Awaitable[None]]] = {
 
 async def _freeze(strain: Strain, worker: Worker) -> Measure:
     worker.send(signal.SIGSTOP)
+    strain.struck.append(worker.worker_id)
     return await measure(strain.arena, worker)
 
 

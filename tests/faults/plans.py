@@ -17,4 +17,4 @@ FULL = (
         "storm", 150, {KILL: 10, REDIS: 1, POSTGRES: 1, SIGTERM: 2, ZOMBIE: 1}, latency_ms=1000, languages=("de", "zh")
     ),
 )
-SHORT = Round("short", 150, {KILL: 3, REDIS: 1, POSTGRES: 1, SIGTERM: 2, ZOMBIE: 1}, latency_ms=1000)
+SHORT = Round("short", 150, {KILL: 3, REDIS: 1, POSTGRES: 1, SIGTERM: 2, ZOMBIE: 1}, latency_ms=1000, concurrency=24)

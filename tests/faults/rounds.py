@@ -22,6 +22,7 @@ WORKERS = 3
 PAIRS = 3
 _LAST_INJECTION = 0.85  # of the way: the end of the job shows whether the last fault was survived
 _STALL_S = 90.0
+_SLOWEST = 5.0
 _NEVER_EXPIRES = {"SIGTERM restart"}
 
 _PROGRESS = text("SELECT count(*) FROM item_state WHERE job_id = :job")
@@ -31,7 +32,15 @@ _UNDONE = text(
     ORDER BY 1, 2, 3
     """
 )
-_POISON = text("SELECT count(*) FROM item_state WHERE job_id = :job AND state = 'poison'")
+_POISON = text(
+    """
+    SELECT count(*), count(*) FILTER (WHERE 3 <= (
+        SELECT count(DISTINCT c.worker) FROM call c
+        WHERE c.job_id = st.job_id AND c.item_id = st.item_id AND c.stage = st.stage AND c.sample = st.sample
+            AND c.state = 'unknown' AND c.worker = ANY(:struck)))
+    FROM item_state st WHERE job_id = :job AND state = 'poison'
+    """
+)
 _LOSSES = text("SELECT count(*) FROM call WHERE job_id = :job AND state = 'unknown'")
 
 
@@ -115,12 +124,21 @@ async def _inject_all(strain: Strain, plan: Round) -> None:
     for number, name in enumerate(names):
         due = int(plan.units * _LAST_INJECTION * (number + 0.5) / len(names))
         await _await_progress(strain, due)
+        await _hold_back(strain, plan, due, len(names) - number)
         try:
             await INJECTIONS[name](strain)
         except JobOverError:
             strain.breaches.append(f"the job ended after {number} of {len(names)} faults")
             return
         strain.done.append(name)
+
+
+async def _hold_back(strain: Strain, plan: Round, due: int, faults_left: int) -> None:
+    """Slow the endpoint down where the job ran ahead of its faults, so that none comes too late to hurt."""
+    ended = await strain.arena.query(lambda sessions: _count_ended(sessions, strain.job_id))
+    left, planned = max(1, plan.units - ended), plan.units - due
+    latency_ms = round(plan.latency_ms * min(_SLOWEST, planned / left)) if faults_left > 1 else plan.latency_ms
+    await strain.arena.endpoint.set_mode(latency_ms=latency_ms)
 
 
 async def _await_progress(strain: Strain, due: int) -> None:
@@ -142,9 +160,11 @@ async def _revive(strain: Strain) -> bool:
 
     Three kills that each hit the same item are more than the engine can tell from an item that kills its worker.
     """
-    poisoned = await strain.arena.query(lambda sessions: _count_poison(sessions, strain.job_id))
-    if not poisoned or not strain.killed:
+    poisoned, explained = await strain.arena.query(lambda sessions: _count_poison(sessions, strain))
+    if not poisoned:
         return False
+    if explained != poisoned:
+        strain.breaches.append(f"{poisoned} items are poison, {explained} of them by the kills of this run")
     strain.notes.append(f"{poisoned} items were hit by three kills each, set aside as poison and asked again")
     strain.reopened = True
     async with strain.arena.sessions.begin() as session:
@@ -185,9 +205,11 @@ async def _list_undone(sessions: Sessions, job_id: int) -> Sequence[str]:
     return [f"{row[0]} of item {row[1]}/{row[2]} ended {row[3]}: {row[4]} {row[5]}" for row in rows]
 
 
-async def _count_poison(sessions: Sessions, job_id: int) -> int:
+async def _count_poison(sessions: Sessions, strain: Strain) -> tuple[int, int]:
+    """(poisoned units, those that lost three calls with workers this run struck)."""
     async with sessions() as session:
-        return int((await session.execute(_POISON, {"job": job_id})).scalar_one())
+        row = (await session.execute(_POISON, {"job": strain.job_id, "struck": strain.struck})).one()
+        return int(row[0]), int(row[1])
 
 
 async def _count_ended(sessions: Sessions, job_id: int) -> int:
