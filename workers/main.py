@@ -17,6 +17,8 @@ from app.embedded import resolve_endpoints
 from app.llm import make_chat_model
 from app.logs import set_up_logs
 from app.queue import deserialize, open_pool, redis_settings, serialize
+from app.resources import Resources
+from app.services.fleet import release_worker
 from app.settings import Settings, load_settings
 from app.wiring import open_resources
 from workers.dispatcher import Dispatcher
@@ -27,6 +29,7 @@ from workers.shell import ENGINE, list_functions
 log = logging.getLogger("syphus.worker")
 
 POOL_SIZE = 10
+DEMO_CONCURRENCY = 4  # the demo model has two slots: more calls than that only wait for their timeout
 _MESSAGES_AT_ONCE = 8
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 5.0
 _CANCEL_AGAIN_S = 0.1
@@ -44,8 +47,10 @@ def resolve_settings(settings: Settings) -> Settings:
     Raises EmbeddedError where no URL is set and nothing runs there.
     """
     endpoints = resolve_endpoints(settings, own=False)
+    is_unbounded = endpoints.is_demo_model and "concurrency" not in settings.model_fields_set
     return settings.model_copy(
         update={
+            "concurrency": DEMO_CONCURRENCY if is_unbounded else settings.concurrency,
             "database_url": endpoints.database_url,
             "redis_url": endpoints.redis_url,
             "openai_base_url": endpoints.model_url,
@@ -83,8 +88,17 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
             await engine.drain(settings.drain_s)
             dispatching.cancel()
             await asyncio.gather(dispatching, return_exceptions=True)
+            await _sign_off(resources, worker_id)
             await paces.aclose()
             await chat.aclose()
+
+
+async def _sign_off(resources: Resources, worker_id: str) -> None:
+    """Leave the fleet's list, and any lease that draining could not give back, at once instead of by time."""
+    try:
+        await release_worker(resources.sessions, worker_id)
+    except Exception as error:
+        log.warning("sign_off_failed", extra={"error": type(error).__name__})
 
 
 async def listen(settings: Settings, engine: ShardEngine, worker_id: str) -> None:
@@ -111,18 +125,20 @@ async def _listen_once(settings: Settings, engine: ShardEngine, worker_id: str) 
         await asyncio.wait({running})
         running.result()
     finally:
-        for task in worker.tasks.values() if worker else ():
-            task.cancel()
         if running is not None:
             await _cancel_for_good(running)
+        for task in list(worker.tasks.values()) if worker else ():
+            await _cancel_for_good(task)
         await pool.aclose()
 
 
-async def _cancel_for_good(task: asyncio.Task[None]) -> None:
-    """Cancel until it ends: a cancellation that meets a reply of Redis may be swallowed, and arq polls on."""
+async def _cancel_for_good(task: asyncio.Task[Any]) -> None:
+    """Cancel until it ends: a cancellation that meets a reply of Redis may be swallowed, and arq goes on."""
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.info("listener_ended", extra={"error": type(error).__name__})
 
 
 def _options(settings: Settings, worker_id: str) -> dict[str, Any]:
