@@ -17,6 +17,7 @@ from app.embedded.plan import Plan, Running, decode_running, encode
 
 _START_TIMEOUT_S = 240.0
 _STOP_TIMEOUT_S = 60.0
+_DYING_TIMEOUT_S = 1.0  # an owner that was just killed still holds its files for a moment
 _LEFTOVERS_TIMEOUT_S = 60.0
 _SAME_OWNER_TIMEOUT_S = 3.0
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from app.embedded.keeper import main; sys.exit(main())"
