@@ -17,6 +17,7 @@ from app.store.tallies import read_tallies
 from tests.faults.arena import Arena, Worker
 from tests.support.orders import counts_of
 from tests.support.replies import ChatRequest, Message
+from tests.support.waiting import wait_until
 
 _SAMPLE_S = 0.2
 _BY_WORKER = text(
@@ -148,7 +149,15 @@ class Books:
 
 
 async def balance(arena: Arena, job_id: int) -> Books:
-    """Compare every recorded call with the endpoint's bill, by what was bought and by tokens."""
+    """Compare every recorded call with the endpoint's bill, by what was bought and by tokens.
+
+    The endpoint bills a call's tokens when it answers, so calls whose worker was killed are waited for.
+    """
+
+    async def is_done() -> bool:
+        return bool((await arena.endpoint.stats())["in_flight"] == 0)
+
+    await wait_until(is_done, "the endpoint's last answer")
     paid: Counter[str] = Counter(await arena.endpoint.keys())
     bill = await arena.endpoint.stats()
     async with arena.sessions() as session:
