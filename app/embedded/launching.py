@@ -17,9 +17,9 @@ from app.embedded.plan import Plan, Running, decode_running, encode
 
 _START_TIMEOUT_S = 240.0
 _STOP_TIMEOUT_S = 60.0
-_DYING_TIMEOUT_S = 1.0  # an owner that was just killed still holds its files for a moment
+_LIVING_TIMEOUT_S = 1.0  # whoever was just killed still counts as living, and holds its files, for a moment
+_CHANGING_TIMEOUT_S = 3.0  # an owner that starts or stops
 _LEFTOVERS_TIMEOUT_S = 60.0
-_SAME_OWNER_TIMEOUT_S = 3.0
 _KEEPER = "import sys; sys.path.insert(0, sys.argv[1]); from app.embedded.keeper import main; sys.exit(main())"
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -116,9 +116,7 @@ def _take_home(home: Path) -> int:
             break
         except BlockingIOError:
             owner = _read_owner(descriptor)
-            owner_lives = owner is not None and _is_alive(owner)
-            patience_s = _SAME_OWNER_TIMEOUT_S if owner_lives else _LEFTOVERS_TIMEOUT_S
-            if (owner_lives and _read_running(home)) or time.monotonic() - started > patience_s:
+            if time.monotonic() - started > _choose_patience_s(owner, _read_running(home)):
                 os.close(descriptor)
                 raise EmbeddedError(
                     f"The folder {home} is in use by process {owner}: stop that process,"
@@ -128,6 +126,15 @@ def _take_home(home: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+def _choose_patience_s(owner: int | None, running: Running | None) -> float:
+    """How long a held lock may still come free: hardly beside a living instance, long after a dead one."""
+    if owner is None or not _is_alive(owner):
+        return _LEFTOVERS_TIMEOUT_S
+    if running is None:
+        return _CHANGING_TIMEOUT_S
+    return _LIVING_TIMEOUT_S if _is_alive(running.keeper_pid) else _LEFTOVERS_TIMEOUT_S
 
 
 def _read_owner(descriptor: int) -> int | None:

@@ -1,14 +1,17 @@
 """Whatever is killed, committed rows stay, nothing is orphaned, and the next start works."""
 
+import fcntl
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 
 from app.embedded import find_running, start_embedded
+from app.embedded.plan import Running, encode
 from tests.embedded.conftest import Owner, read_rows, write_row
 from tests.support.processes import find_family, find_process, kill_all, run_python, wait_until_gone
 from tests.support.waiting import block_until, wait_until
@@ -58,6 +61,19 @@ async def test_a_killed_keeper_takes_its_servers_with_it(tmp_path: Path) -> None
         wait_until_gone(family)
     with start_embedded(tmp_path, database=True, redis=False, model=False) as embedded:
         assert await read_rows(embedded.database_url) == [1]
+
+
+def test_what_a_killed_keeper_still_holds_is_waited_for(tmp_path: Path) -> None:
+    keeper = subprocess.Popen(["true"])
+    keeper.wait()
+    (tmp_path / "run.json").write_bytes(encode(Running(os.getpid(), keeper.pid, None, None, None, None)))
+    held = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    os.write(held, f"{os.getpid()}\n".encode())
+    fcntl.flock(held, fcntl.LOCK_EX)
+    release = threading.Timer(1.5, os.close, (held,))
+    release.start()
+    start_embedded(tmp_path, database=False, redis=True, model=False).stop()
+    release.join()
 
 
 async def test_killing_everything_at_once_loses_no_row(tmp_path: Path, start_owner: Callable[..., Owner]) -> None:
