@@ -19,8 +19,8 @@ from datasets.prompts import load_prompt_file
 from datasets.record_values import InvalidRecordError, QueryInput, Record, RecordError
 from datasets.records import FileFormat, read_records
 
-RelationRule = Literal["none", "same_images", "earlier_rounds"]
-TrainRule = Literal["empty", "related", "last_round"]
+RelationRule = Literal["none", "same_images", "same_source", "earlier_rounds", "similar_texts", "similar_images"]
+TrainRule = Literal["empty", "related", "first_two", "last_round"]
 
 MAX_ID_LENGTH = 512
 
@@ -36,9 +36,10 @@ class AbstractDataset:
     file_format: the shape of the annotation file, for people
     image_id_pattern: the shape of image ids, for people
     house_rules: what pairs of this kind must not do
-    relation_rule: which pairs relate to a pair: `none`, `same_images`, or `earlier_rounds` of the conversation
-    train_rule: what XX_train.json holds: `empty` lists, the `related` ids, or the `last_round` only with its last
-        two earlier rounds
+    relation_rule: which pairs relate to a pair: `none`, those of the `same_images` or of the `same_source` id (a
+        clip, an album), `earlier_rounds` of the conversation, or those of `similar_texts` or `similar_images`
+    train_rule: what XX_train.json holds: `empty` lists, the `related` ids, the `first_two` of them, or the
+        `last_round` only with its last two earlier rounds
     reply_grammar: how a reply is read; `pairs` is a list of questions, each with its answer
     """
 
@@ -124,6 +125,22 @@ class AbstractDataset:
     def instruction_id(cls, serial: int, source_id: str, ordinal: int) -> str:
         """The published id of a pair: `serial` counts an export's pairs from 1, `ordinal` an item's from 0."""
         return f"{cls.abbr}_INS_{serial:05d}"
+
+    @classmethod
+    def image_id_of(cls, file_name: str) -> str:
+        """The id of an uploaded picture by the name of its file: the name itself where it is an id already."""
+        stem = file_name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        return stem if stem.startswith(f"{cls.abbr}_IMG_") else f"{cls.abbr}_IMG_{stem}"
+
+    @classmethod
+    def frame_id_of(cls, video: str, number: int) -> str:
+        """The id of a frame cut from an uploaded video; `video` is its file name without suffix, `number` from 0."""
+        return f"{cls.abbr}_IMG_{video}_{number:04d}"
+
+    @classmethod
+    def image_prefix(cls, source_id: str) -> str | None:
+        """What the ids of an item's images begin with where its annotation cannot list them; None where it does."""
+        return None
 
     def _read_stream(self, stream: BinaryIO, file_format: FileFormat | None) -> Iterator[QueryInput | RecordError]:
         for record in read_records(stream, file_format):
