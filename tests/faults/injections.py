@@ -127,7 +127,11 @@ async def cut_endpoint(strain: Strain) -> None:
         await asyncio.sleep(0.05)
     await endpoint.set_mode(outage="")
     total = refused[-1][1]
-    worst = _most_within_a_second(refused, began + 2.0)
+    calm = _find_calm(refused)
+    if calm is None:
+        strain.breaches.append("the breaker never opened")
+        return
+    worst = _most_within_a_second(refused, calm)
     strain.notes.append(f"{total} refused in {OUTAGE_S:.0f} s, {worst} in the worst second once the breaker was open")
     if worst > 2:  # one a second: two can fall into one window of a second
         strain.breaches.append(f"{worst} probes within a second of the outage")
@@ -163,6 +167,15 @@ async def _await_late_answers(strain: Strain, worker: Worker, books: Measure) ->
         return (await measure(strain.arena, worker)).recorded >= books.accepted
 
     await wait_until(is_recorded, f"the late answers of {worker.worker_id}", _PATIENCE_S)
+
+
+def _find_calm(refused: list[tuple[float, int]]) -> float | None:
+    """When the breaker held first: refusals came, what was on its way is over, and half a second is quiet."""
+    for start, (at, count) in enumerate(refused):
+        quiet = [n for then, n in refused[start:] if then <= at + 0.5]
+        if count and quiet[-1] == count and refused[-1][0] > at + 0.5:
+            return at
+    return None
 
 
 def _most_within_a_second(refused: list[tuple[float, int]], after: float) -> int:
