@@ -122,8 +122,14 @@ class AbstractDataset:
             yield from self._read_stream(source, format)
 
     @classmethod
-    def instruction_id(cls, serial: int, source_id: str, ordinal: int) -> str:
-        """The published id of a pair: `serial` counts an export's pairs from 1, `ordinal` an item's from 0."""
+    def instruction_id(
+        cls, serial: int, source_id: str, ordinal: int, conversation: int = 0, round_number: int = 0
+    ) -> str:
+        """The published id of a pair.
+
+        serial counts an export's pairs from 1; ordinal an item's pairs, conversation its conversations and
+        round_number the pairs of that conversation, each from 0.
+        """
         return f"{cls.abbr}_INS_{serial:05d}"
 
     @classmethod

@@ -66,6 +66,8 @@ class CocoSpotTheDifference(AbstractDataset):
         return QueryInput(source_id, sentences, image_ids)
 
     @classmethod
-    def instruction_id(cls, serial: int, source_id: str, ordinal: int) -> str:
+    def instruction_id(
+        cls, serial: int, source_id: str, ordinal: int, conversation: int = 0, round_number: int = 0
+    ) -> str:
         """Six digits, as published: `CSD_INS_000001`."""
         return f"{cls.abbr}_INS_{serial:06d}"

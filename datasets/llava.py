@@ -49,7 +49,9 @@ class Conversation(AbstractDataset):
         return QueryInput(source_id, "\n".join(lines), (f"LA_IMG_{_name_image(source_id, image)}",))
 
     @classmethod
-    def instruction_id(cls, serial: int, source_id: str, ordinal: int) -> str:
+    def instruction_id(
+        cls, serial: int, source_id: str, ordinal: int, conversation: int = 0, round_number: int = 0
+    ) -> str:
         """Image and round, as published: `LACONV_INS_000000033471_2`."""
         return f"{cls.abbr}_INS_{_pad(source_id)}_{ordinal}"
 

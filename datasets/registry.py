@@ -133,10 +133,12 @@ class KindInfo:
         """The annotation file that the constructor names by default."""
         return find_default(self.cls, "query_inputs_path")
 
-    def instruction_id(self, serial: int, source_id: str, ordinal: int) -> str:
-        """The published id of a pair: `serial` counts an export's pairs from 1, `ordinal` an item's from 0."""
+    def instruction_id(
+        self, serial: int, source_id: str, ordinal: int, conversation: int = 0, round_number: int = 0
+    ) -> str:
+        """The published id of a pair; see `AbstractDataset.instruction_id`."""
         if self.cls.abbr:
-            return self.cls.instruction_id(serial, source_id, ordinal)
+            return self.cls.instruction_id(serial, source_id, ordinal, conversation, round_number)
         return f"{self.abbr}_INS_{serial:05d}"
 
     def load_prompt(self, prompt_path: str | Path | None = None) -> PromptText:

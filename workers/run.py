@@ -202,7 +202,7 @@ class ShardRun:
             pending = await list_pending_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
         units: dict[tuple[int, int], ItemUnit | PairUnit] = {}
         for p in pending:
-            pair = Pair(p.instruction, p.response)
+            pair = Pair(p.instruction, p.response, p.conversation)
             missing = tuple(language for language in job.languages if language not in p.present)
             units[p.item_id, p.ordinal] = PairUnit(
                 p.item_id, p.ordinal, p.pair_id, pair, source_fingerprint(pair), missing, p.losses

@@ -31,7 +31,9 @@ class PairView(BaseModel):
     dataset_id: str
     item_id: str
     source_id: str
-    ordinal: int
+    ordinal: int = Field(description="Counts the item's pairs from 0.")
+    conversation: int = Field(description="Counts the conversations of a reply from 0; 0 where there is only one.")
+    round: int = Field(description="Counts the pairs of the conversation from 0.")
     language: str
     translation_of: str | None
     instruction: str

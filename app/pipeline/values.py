@@ -24,10 +24,11 @@ class QueryInput:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An instruction and its response, in one language."""
+    """An instruction and its response, in one language; `conversation` counts those of a reply from 0."""
 
     instruction: str
     response: str
+    conversation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

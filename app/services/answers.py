@@ -84,7 +84,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
     )
     code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
     pairs = tuple(
-        NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair))
+        NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair), conversation=pair.conversation)
         for ordinal, pair in enumerate(result.accepted)
     )
     return _outcome(
@@ -205,7 +205,15 @@ def count_words(pair: Pair) -> int:
 
 
 def _translation(unit: PairUnit, language: str, pair: Pair) -> NewPair:
-    return NewPair(unit.sample, language, pair.instruction, pair.response, count_words(pair), unit.pair_id)
+    return NewPair(
+        unit.sample,
+        language,
+        pair.instruction,
+        pair.response,
+        count_words(pair),
+        unit.pair_id,
+        unit.pair.conversation,
+    )
 
 
 def _describe(rejections: Sequence[Rejection]) -> str:

@@ -79,6 +79,8 @@ def show_rows(rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
             "item_id": item(row[3]),
             "source_id": row[4],
             "ordinal": row[5],
+            "conversation": row[17],
+            "round": row[18],
             "language": row[6],
             "translation_of": None if row[7] is None else pair(row[7]),
             "instruction": row[8],

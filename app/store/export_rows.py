@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.store.rounds import ROUND
 from app.store.session import driver_connection
 
 TIMEOUT_S = 6 * 3600.0
@@ -23,19 +24,20 @@ CHUNKS_AHEAD = 8
 _VERBATIM = {"format": "csv", "quote": "\x01", "delimiter": "\x02"}
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
-Namer = Callable[[int, str, int], str]
+Namer = Callable[[int, str, int, int, int], str]
 
 _SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off", "SET LOCAL statement_timeout = 0")
 _MAKE_NAMED = (
     "CREATE TEMP TABLE named (seq int NOT NULL, pair_id bigint NOT NULL, item_id bigint NOT NULL,"
-    " ordinal smallint NOT NULL, name text NOT NULL) ON COMMIT DROP"
+    " ordinal smallint NOT NULL, conversation smallint NOT NULL, round smallint NOT NULL, name text NOT NULL)"
+    " ON COMMIT DROP"
 )
-_CHOOSE = """
+_CHOOSE = f"""
     SELECT (row_number() OVER (ORDER BY i.position, p.ordinal))::int AS seq, p.id AS pair_id, p.item_id, p.ordinal,
-        i.source_id
+        p.conversation, {ROUND} AS round, i.source_id
     FROM pair p JOIN item i ON i.id = p.item_id
     WHERE p.job_id = $1 AND p.language = 'en' AND p.status = ANY($2::text[])
-"""
+"""  # noqa: S608  (a constant is put in)
 _TELL_APART = """
     UPDATE named SET name = named.name || '_dup' || twin.number
     FROM (SELECT pair_id, row_number() OVER (PARTITION BY name ORDER BY seq) AS number FROM named) AS twin
@@ -43,16 +45,18 @@ _TELL_APART = """
 """
 _SHOW_ENGLISH = """
     CREATE TEMP TABLE shown ON COMMIT DROP AS
-    SELECT seq, pair_id AS english_id, pair_id, item_id, ordinal, to_json(name)::text AS name FROM named
+    SELECT seq, pair_id AS english_id, pair_id, item_id, ordinal, conversation, round, to_json(name)::text AS name
+    FROM named
 """
 _SHOW_LANGUAGE = """
     CREATE TEMP TABLE shown ON COMMIT DROP AS
-    SELECT n.seq, n.pair_id AS english_id, t.id AS pair_id, n.item_id, n.ordinal, to_json(n.name)::text AS name
+    SELECT n.seq, n.pair_id AS english_id, t.id AS pair_id, n.item_id, n.ordinal, n.conversation, n.round,
+        to_json(n.name)::text AS name
     FROM named n JOIN pair t ON t.translation_of = n.pair_id AND t.language = '{language}' AND t.status <> 'rejected'
 """
 _LINK = """
     CREATE TEMP TABLE linked ON COMMIT DROP AS
-    SELECT s.seq, s.pair_id, s.item_id, s.ordinal, s.name, '[' || array_to_string(ARRAY(
+    SELECT s.seq, s.pair_id, s.item_id, s.ordinal, s.conversation, s.round, s.name, '[' || array_to_string(ARRAY(
         SELECT o.name FROM unnest(r.related_pair_ids) WITH ORDINALITY AS link (english_id, place)
         JOIN shown o ON o.english_id = link.english_id
         WHERE link.english_id <> s.english_id ORDER BY link.place
@@ -75,22 +79,23 @@ _TRAIN = {
         FROM (
             SELECT seq, name, lag(name, 1) OVER rounds AS before, lag(name, 2) OVER rounds AS before_that,
                 lead(name) OVER rounds IS NULL AS is_last
-            FROM shown WINDOW rounds AS (PARTITION BY item_id ORDER BY ordinal)
+            FROM shown WINDOW rounds AS (PARTITION BY item_id, conversation ORDER BY ordinal)
         ) AS round WHERE is_last ORDER BY seq
     """,
 }
 _LINES = """
     SELECT '{"id":' || line.id || ',"source_id":' || to_json(i.source_id)::text || ',"ordinal":' || ordinal
+        || ',"conversation":' || conversation || ',"round":' || round
         || ',"language":"' || language || '","translation_of":' || coalesce(original, 'null')
         || ',"instruction":' || to_json(instruction)::text || ',"response":' || to_json(response)::text
         || ',"status":"' || status || '","flags":' || to_json(flags)::text
         || ',"image_ids":' || to_json(i.image_ids)::text || ',"related_pair_ids":' || related || '}'
     FROM (
-        SELECT l.seq, l.item_id, l.ordinal, l.related, l.name AS id, NULL AS original,
+        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, l.name AS id, NULL AS original,
             p.language, p.instruction, p.response, p.status, p.flags
         FROM linked l JOIN pair p ON p.id = l.pair_id WHERE %(has_english)s
         UNION ALL
-        SELECT l.seq, l.item_id, l.ordinal, l.related, '"' || %(id)s || '"', l.name,
+        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, '"' || %(id)s || '"', l.name,
             t.language, t.instruction, t.response, t.status, t.flags
         FROM linked l JOIN pair t ON t.translation_of = l.pair_id
         WHERE t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
@@ -108,7 +113,7 @@ class Selection:
 
 
 async def name_pairs(session: AsyncSession, selection: Selection, name: Namer) -> int:
-    """Fill `named`; `name(serial, source_id, ordinal)` names a pair. Returns how many there are.
+    """Fill `named`; `name` is a kind's `instruction_id`. Returns how many there are.
 
     Names that a kind gives twice (source ids may repeat) are told apart by `_dup2` and so on.
     """
@@ -119,8 +124,8 @@ async def name_pairs(session: AsyncSession, selection: Selection, name: Namer) -
     while rows := await cursor.fetch(NAMING_ROWS, timeout=TIMEOUT_S):
         total += len(rows)
         named = [
-            (seq, pair_id, item_id, ordinal, name(seq, source_id, ordinal))
-            for seq, pair_id, item_id, ordinal, source_id in rows
+            (seq, pair_id, item_id, *place, name(seq, source_id, *place))
+            for seq, pair_id, item_id, *place, source_id in rows
         ]
         await connection.copy_records_to_table("named", records=named, timeout=TIMEOUT_S)
     await connection.execute(_TELL_APART, timeout=TIMEOUT_S)
@@ -133,8 +138,8 @@ async def number_pairs(session: AsyncSession, selection: Selection) -> int:
     await _prepare(session)
     connection = await driver_connection(session)
     status = await connection.execute(
-        f"INSERT INTO named SELECT seq, pair_id, item_id, ordinal, {_public_id('pair', 'pair_id')} "  # noqa: S608
-        f"FROM ({_CHOOSE}) AS chosen ORDER BY seq",
+        "INSERT INTO named SELECT seq, pair_id, item_id, ordinal, conversation, round, "  # noqa: S608
+        f"{_public_id('pair', 'pair_id')} FROM ({_CHOOSE}) AS chosen ORDER BY seq",
         selection.job_id,
         list(selection.statuses),
         timeout=TIMEOUT_S,

@@ -17,7 +17,7 @@ from app.store.tallies import add_tallies
 
 @dataclass(frozen=True, slots=True)
 class NewPair:
-    """A pair to be stored; a translation names its English pair."""
+    """A pair to be stored; a translation names its English pair and shares its place."""
 
     ordinal: int
     language: str
@@ -25,6 +25,7 @@ class NewPair:
     response: str
     words: int
     translation_of: int | None = None
+    conversation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,11 @@ _WIN = text(
 _SUPERSEDE = text("UPDATE call SET state = 'superseded' WHERE id = ANY(:ids)")
 _INSERT_PAIRS = text(
     """
-    INSERT INTO pair (job_id, item_id, ordinal, language, translation_of, instruction, response, words, call_id)
+    INSERT INTO pair (job_id, item_id, ordinal, conversation, language, translation_of, instruction, response, words,
+        call_id)
     SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:items AS bigint[]), CAST(:ordinals AS smallint[]),
-        CAST(:languages AS text[]), CAST(:sources AS bigint[]), CAST(:instructions AS text[]),
-        CAST(:responses AS text[]), CAST(:words AS int[]), CAST(:calls AS bigint[]))
+        CAST(:conversations AS smallint[]), CAST(:languages AS text[]), CAST(:sources AS bigint[]),
+        CAST(:instructions AS text[]), CAST(:responses AS text[]), CAST(:words AS int[]), CAST(:calls AS bigint[]))
     ON CONFLICT (job_id, item_id, ordinal, language) DO NOTHING
     RETURNING job_id, language
     """
@@ -200,6 +202,7 @@ async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tall
         "jobs": [o.job_id for o, _ in rows],
         "items": [o.item_id for o, _ in rows],
         "ordinals": [pair.ordinal for _, pair in rows],
+        "conversations": [pair.conversation for _, pair in rows],
         "languages": [pair.language for _, pair in rows],
         "sources": [pair.translation_of for _, pair in rows],
         "instructions": [pair.instruction for _, pair in rows],

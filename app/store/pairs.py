@@ -8,13 +8,15 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.reading import AnyRow
+from app.store.rounds import ROUND
 
 ALL_LANGUAGES = "*"
 
 # The order of columns that every reader of pairs relies on.
-_COLUMNS = """
+_COLUMNS = f"""
     p.id, p.job_id, i.dataset_id, p.item_id, i.source_id, p.ordinal, p.language, p.translation_of, p.instruction,
-    p.response, p.words, p.status, p.flags, i.image_ids, r.related_pair_ids, p.revision, p.created_at
+    p.response, p.words, p.status, p.flags, i.image_ids, r.related_pair_ids, p.revision, p.created_at,
+    p.conversation, {ROUND} AS round
 """
 _JOINS = """
     JOIN item i ON i.id = p.item_id

@@ -29,6 +29,7 @@ class PendingPair:
     pair_id: int
     instruction: str
     response: str
+    conversation: int
     present: tuple[str, ...]
     losses: int
 
@@ -63,7 +64,7 @@ _PENDING_ITEMS = text(
 )
 _PENDING_PAIRS = text(
     f"""
-    SELECT p.item_id, p.ordinal, p.id, p.instruction, p.response,
+    SELECT p.item_id, p.ordinal, p.id, p.instruction, p.response, p.conversation,
         ARRAY(SELECT t.language FROM pair t WHERE t.translation_of = p.id) AS present,
         {_LOSSES.format(item="p.item_id", stage="translate", sample="p.ordinal")} AS losses
     FROM item i
@@ -107,7 +108,7 @@ async def list_pending_pairs(
     """English pairs of these positions whose translation has no outcome; those that lost calls come last."""
     parameters = {"job_id": job_id, "dataset_id": dataset_id, "positions": list(positions)}
     return [
-        PendingPair(row[0], row[1], row[2], row[3], row[4], tuple(row[5]), row[6])
+        PendingPair(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7])
         for row in await session.execute(_PENDING_PAIRS, parameters)
     ]
 

@@ -127,13 +127,20 @@ async def add_job(sessions: Sessions, dataset_id: int, *, state: str = "complete
 
 
 async def add_pairs(
-    sessions: Sessions, job_id: int, item_ids: Sequence[int], *, per_item: int = 2, languages: Sequence[str] = ()
+    sessions: Sessions,
+    job_id: int,
+    item_ids: Sequence[int],
+    *,
+    per_item: int = 2,
+    languages: Sequence[str] = (),
+    conversations: int = 1,
 ) -> list[int]:
-    """Pairs of a job, each related to the others of its item; the English ids."""
+    """Pairs of a job, each related to the others of its item; the English ids. Conversations are equally long."""
     made = []
     async with sessions.begin() as session:
         for item_id in item_ids:
-            pairs = [_make_pair(job_id, item_id, ordinal) for ordinal in range(per_item)]
+            rounds = per_item // conversations
+            pairs = [_make_pair(job_id, item_id, ordinal, ordinal // rounds) for ordinal in range(per_item)]
             session.add_all(pairs)
             await session.flush()
             ids = [pair.id for pair in pairs]
@@ -142,7 +149,7 @@ async def add_pairs(
                 others = [other for other in ids if other != pair.id]
                 session.add(models.Relation(pair_id=pair.id, job_id=job_id, rule="item", related_pair_ids=others))
                 for language in languages:
-                    session.add(_make_pair(job_id, item_id, pair.ordinal, language=language, origin=pair.id))
+                    session.add(_make_translation(pair, language))
     return made
 
 
@@ -150,13 +157,25 @@ def pair_ids(numbers: Sequence[int]) -> list[str]:
     return [encode_id("pair", number) for number in numbers]
 
 
+def _make_translation(pair: models.Pair, language: str) -> models.Pair:
+    place = (pair.job_id, pair.item_id, pair.ordinal, pair.conversation)
+    return _make_pair(*place, language=language, origin=pair.id)
+
+
 def _make_pair(
-    job_id: int, item_id: int, ordinal: int, *, language: str = "en", origin: int | None = None
+    job_id: int,
+    item_id: int,
+    ordinal: int,
+    conversation: int,
+    *,
+    language: str = "en",
+    origin: int | None = None,
 ) -> models.Pair:
     return models.Pair(
         job_id=job_id,
         item_id=item_id,
         ordinal=ordinal,
+        conversation=conversation,
         language=language,
         translation_of=origin,
         instruction=f"[{language}] What stands at place {item_id}, question {ordinal}?",

@@ -26,6 +26,8 @@ async def test_a_pair_has_its_texts_its_images_and_where_it_comes_from(
         "item_id": encode_id("item", items[0]),
         "source_id": "source-0",
         "ordinal": 0,
+        "conversation": 0,
+        "round": 0,
         "language": "en",
         "translation_of": None,
         "instruction": f"[en] What stands at place {items[0]}, question 0?",
@@ -36,6 +38,19 @@ async def test_a_pair_has_its_texts_its_images_and_where_it_comes_from(
         "image_ids": ["IMG_0"],
         "related_pair_ids": pair_ids([second]),
     }
+
+
+async def test_a_pair_says_which_round_of_which_conversation_it_is(
+    client: httpx2.AsyncClient, sessions: Sessions
+) -> None:
+    dataset_id, items = await add_dataset(sessions)
+    await add_pairs(
+        sessions, await add_job(sessions, dataset_id), items[:1], per_item=4, languages=["zh"], conversations=2
+    )
+    for language in ("en", "zh"):
+        pairs = (await client.get(f"/v1/pairs?language={language}")).json()["data"]
+        places = [(pair["ordinal"], pair["conversation"], pair["round"]) for pair in pairs]
+        assert places == [(0, 0, 0), (1, 0, 1), (2, 1, 0), (3, 1, 1)]
 
 
 async def test_english_is_listed_unless_a_language_is_named(client: httpx2.AsyncClient, sessions: Sessions) -> None:

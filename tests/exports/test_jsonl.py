@@ -36,6 +36,8 @@ async def test_each_pair_is_a_line_and_its_translations_follow_it(
         "id": encode_id("pair", pairs[0]),
         "source_id": "source-0",
         "ordinal": 0,
+        "conversation": 0,
+        "round": 0,
         "language": "en",
         "translation_of": None,
         "instruction": f"[en] What stands at place {items[0]}, question 0?",

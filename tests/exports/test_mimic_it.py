@@ -97,6 +97,20 @@ async def test_a_conversation_trains_on_its_last_round_with_the_two_before(
     }
 
 
+async def test_each_conversation_of_an_item_has_its_own_last_round(
+    client: httpx2.AsyncClient, resources: Resources, sessions: Sessions
+) -> None:
+    dataset_id, items = await add_kind_dataset(sessions, "llava.Conversation", "LACONV", 1, source_ids="7")
+    job_id = await add_job(sessions, dataset_id)
+    await add_pairs(sessions, job_id, items, per_item=6, conversations=2)
+    export = await finish_export(client, resources, await order_export(client, job_id))
+    stem = "LACONV_INS_000000000007"
+    assert await fetch_json(client, export, "LACONV_train.json") == {
+        f"{stem}_2": [f"{stem}_0", f"{stem}_1"],
+        f"{stem}_5": [f"{stem}_3", f"{stem}_4"],
+    }
+
+
 async def test_items_that_share_a_source_id_keep_apart(
     client: httpx2.AsyncClient, resources: Resources, sessions: Sessions
 ) -> None:

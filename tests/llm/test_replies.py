@@ -53,7 +53,7 @@ def test_every_translation_passes_the_checks(format_: str) -> None:
     refused: Counter[str] = Counter()
     for key in KEYS:
         for english in english_pairs(key, 5):
-            source = Pair(**english)
+            source = Pair(english["instruction"], english["response"])
             request = _convert(orjson.loads(template.body(source, TARGETS)))
             found = parse_translations(reply_text(request, request.key, pairs=5, spoiled=0), TARGETS)
             for language in TARGETS:
@@ -67,7 +67,8 @@ def test_a_spoiled_reply_is_wrong_in_one_language() -> None:
     template = build_translation_template("loopback", {}, "json_schema")
     detector = LinguaDetector()
     for key in KEYS[:20]:
-        source = Pair(**english_pairs(key, 1)[0])
+        (english,) = english_pairs(key, 1)
+        source = Pair(english["instruction"], english["response"])
         request = _convert(orjson.loads(template.body(source, TARGETS)))
         found = parse_translations(reply_text(request, request.key, pairs=5, spoiled=1.0), TARGETS)
         verdicts = [check_translation(source, found.get(code), code, detector) for code in TARGETS]
