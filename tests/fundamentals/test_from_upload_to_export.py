@@ -5,7 +5,7 @@ import json
 
 import orjson
 
-from tests.fundamentals.conftest import House
+from tests.support.house import House
 
 ANNOTATIONS = [
     {"img_id": "7", "sentences": ["the red car is gone", "a man stands at the door"]},

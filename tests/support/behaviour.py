@@ -34,12 +34,14 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     retry_after: a 429 or 503 carries Retry-After (whole seconds, rounded up)
     outage: "" none, "503" an answer that says so, "reset" the connection is cut
     refusal_latency: a refusal by the limit takes as long as an answer
+    says: the answer to every request for pairs, in place of invented ones
     """
 
     seed: int = 0
     latency_ms: float = 0.0
     jitter_ms: float = 0.0
     pairs: int = 5
+    says: str = ""
     limit_per_s: float = 0.0
     limit_style: Literal["bucket", "window"] = "bucket"
     window_s: float = 1.0

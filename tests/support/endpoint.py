@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
 
     def _reply(self, request: ChatRequest, key: bytes, fault: str, size: int) -> None:
         mode, bill = self._state.mode, self._state.bill
-        text = reply_text(request, key, pairs=mode.pairs, spoiled=mode.wrong_translations)
+        text = reply_text(request, key, pairs=mode.pairs, spoiled=mode.wrong_translations, says=mode.says)
         text, finish_reason = _disturb(text, fault, mode)
         usage = _usage(request, size, text)
         bill.prompt_tokens += usage["prompt_tokens"]

@@ -160,8 +160,8 @@ def spoil(replies: dict[str, dict[str, str]], key: bytes, source: tuple[str, str
         replies[language] = {"instruction": "", "response": ""}
 
 
-def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float) -> str:
-    """The text of a completion in the format the request asks for."""
+def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float, says: str = "") -> str:
+    """The text of a completion in the format the request asks for; `says` stands for invented pairs."""
     languages = asked_languages(request)
     if languages:
         source = source_pair(request.messages[-1].text)
@@ -169,6 +169,8 @@ def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float) 
         if spoiled and Draw.of(key, "wrong").fraction < spoiled:
             spoil(replies, key, source)
         return orjson.dumps(replies).decode()
+    if says:
+        return says
     made = english_pairs(key, pairs)
     if request.response_format:
         return orjson.dumps({"pairs": made}).decode()
