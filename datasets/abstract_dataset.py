@@ -133,10 +133,14 @@ class AbstractDataset:
         return f"{cls.abbr}_INS_{serial:05d}"
 
     @classmethod
-    def image_id_of(cls, file_name: str) -> str:
-        """The id of an uploaded picture by the name of its file: the name itself where it is an id already."""
+    def image_id_of(cls, file_name: str) -> str | None:
+        """The id of an uploaded picture by the name of its file: the name itself where it is an id already.
+
+        A class without `abbr` gives its `image_ids` as it likes; a file's name without suffix is the id then. None
+        stands for a file that is published beside the pictures and is none of them.
+        """
         stem = file_name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        return stem if stem.startswith(f"{cls.abbr}_IMG_") else f"{cls.abbr}_IMG_{stem}"
+        return stem if not cls.abbr or stem.startswith(f"{cls.abbr}_IMG_") else f"{cls.abbr}_IMG_{stem}"
 
     @classmethod
     def frame_id_of(cls, video: str, number: int) -> str:

@@ -12,6 +12,7 @@ from datasets.house_rules import (
     MENTIONS_SIMILARITIES,
     HouseRule,
 )
+from datasets.picture_names import name_coco_image, pad_coco_number, stem_of
 from datasets.record_values import QueryInput, Record
 
 _TWO_IMAGES = re.compile(r"(?:\D*_)?(\d{1,12})\D+(\d{1,12})")
@@ -37,8 +38,21 @@ class SpotTheDifference(AbstractDataset):
         root = Field.of(record)
         source_id = root.member("img_id").identifier()
         sentences = root.named(source_id).member("sentences").texts()
-        image = source_id.zfill(5) if source_id.isascii() and source_id.isdigit() else source_id
+        image = _pad_number(source_id)
         return QueryInput(source_id, "\n".join(sentences), (f"SD_IMG_{image}_1", f"SD_IMG_{image}_2"))
+
+    @classmethod
+    def image_id_of(cls, file_name: str) -> str | None:
+        """As published, `76.png` is the first picture and `76_2.png` the second; `76_diff.jpg` only marks them."""
+        stem = stem_of(file_name)
+        if stem.startswith(f"{cls.abbr}_IMG_"):
+            return stem
+        if stem.endswith("_diff"):
+            return None
+        name, _, which = stem.rpartition("_")
+        if name and which in ("1", "2"):
+            return f"SD_IMG_{_pad_number(name)}_{which}"
+        return f"SD_IMG_{_pad_number(stem)}_1"
 
 
 class CocoSpotTheDifference(AbstractDataset):
@@ -62,8 +76,13 @@ class CocoSpotTheDifference(AbstractDataset):
         source_id = record.key if record.key is not None else root.member("id").identifier()
         sentences = root.named(source_id).member("sentences").text_or_texts()
         match = _TWO_IMAGES.fullmatch(source_id)
-        image_ids = tuple(f"CSD_IMG_{number:0>12}" for number in match.groups()) if match else ()
+        image_ids = tuple(f"CSD_IMG_{pad_coco_number(number)}" for number in match.groups()) if match else ()
         return QueryInput(source_id, sentences, image_ids)
+
+    @classmethod
+    def image_id_of(cls, file_name: str) -> str | None:
+        """`COCO_train2014_000000123456.jpg` and `000000123456.jpg` are `CSD_IMG_000000123456`."""
+        return name_coco_image(cls.abbr, file_name)
 
     @classmethod
     def instruction_id(
@@ -71,3 +90,7 @@ class CocoSpotTheDifference(AbstractDataset):
     ) -> str:
         """Six digits, as published: `CSD_INS_000001`."""
         return f"{cls.abbr}_INS_{serial:06d}"
+
+
+def _pad_number(source_id: str) -> str:
+    return source_id.zfill(5) if source_id.isascii() and source_id.isdigit() else source_id

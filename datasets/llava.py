@@ -1,16 +1,14 @@
 """Single images of COCO with captions and instance boxes, in the manner of LLaVA."""
 
-import re
 from typing import ClassVar, Literal
 
 from datasets.abstract_dataset import AbstractDataset, RelationRule, TrainRule
 from datasets.fields import Field
 from datasets.house_rules import MENTIONS_ANNOTATION, MENTIONS_BOXES, HouseRule
+from datasets.picture_names import name_coco_image, pad_coco_number, stem_of
 from datasets.record_values import QueryInput, Record
 
 BoxFormat = Literal["xywh", "xyxy"]
-
-_COCO_NUMBER = re.compile(r"(?:COCO_\w+_)?(\d{1,12})")
 
 
 class Conversation(AbstractDataset):
@@ -53,7 +51,12 @@ class Conversation(AbstractDataset):
         cls, serial: int, source_id: str, ordinal: int, conversation: int = 0, round_number: int = 0
     ) -> str:
         """Image and round, as published: `LACONV_INS_000000033471_2`."""
-        return f"{cls.abbr}_INS_{_pad(source_id)}_{ordinal}"
+        return f"{cls.abbr}_INS_{pad_coco_number(source_id)}_{ordinal}"
+
+    @classmethod
+    def image_id_of(cls, file_name: str) -> str | None:
+        """`COCO_train2014_000000033471.jpg` and `000000033471.jpg` are `LA_IMG_000000033471`."""
+        return name_coco_image("LA", file_name)
 
 
 def detect_bbox_format(boxes: list[tuple[float, ...]]) -> BoxFormat:
@@ -92,13 +95,5 @@ def _to_sides(field: Field, box: tuple[float, ...], box_format: BoxFormat) -> tu
 
 
 def _name_image(source_id: str, image: Field | None) -> str:
-    if image is None:
-        return _pad(source_id)
-    stem = image.identifier().rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return _pad(stem) if stem else _pad(source_id)
-
-
-def _pad(name: str) -> str:
-    """The number of a COCO name, in twelve digits; any other name as it is."""
-    match = _COCO_NUMBER.fullmatch(name)
-    return match.group(1).zfill(12) if match else name
+    stem = stem_of(image.identifier()) if image is not None else ""
+    return pad_coco_number(stem or source_id)

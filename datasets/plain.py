@@ -5,6 +5,7 @@ from typing import ClassVar
 from datasets.abstract_dataset import AbstractDataset, RelationRule
 from datasets.fields import Field
 from datasets.house_rules import MENTIONS_ANNOTATION, HouseRule
+from datasets.picture_names import stem_of
 from datasets.record_values import QueryInput, Record
 
 
@@ -32,3 +33,8 @@ class PlainItems(AbstractDataset):
         images = root.optional("image_ids")
         image_ids = tuple(image.identifier() for image in images.elements()) if images is not None else ()
         return QueryInput(source_id, root.member("sentences").text_or_texts(), image_ids)
+
+    @classmethod
+    def image_id_of(cls, file_name: str) -> str | None:
+        """The name of the file without its suffix: items name their pictures as they like."""
+        return stem_of(file_name)
