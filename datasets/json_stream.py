@@ -82,10 +82,14 @@ def _too_large(line: int, pointer: str, cap_bytes: int) -> RecordError:
 
 
 class ContainerReader:
-    """Reads the elements of the top-level array or the members of the top-level object at the window's position."""
+    """Reads the elements of the array or the members of the object at the window's position.
 
-    def __init__(self, window: ByteWindow, record_cap_bytes: int) -> None:
+    pointer: the JSON pointer of that array or object, empty for the top of the file
+    """
+
+    def __init__(self, window: ByteWindow, record_cap_bytes: int, pointer: str = "") -> None:
         self._window = window
+        self._pointer = pointer
         self._cap = record_cap_bytes
         self._is_mapping = False
         self._index = 0
@@ -141,7 +145,7 @@ class ContainerReader:
         self._separated = False
         key: str | None = None
         offset = 0
-        pointer = join_pointer("", (index,))
+        pointer = join_pointer(self._pointer, (index,))
         if self._is_mapping:
             name, offset = self._find_key()
             if name is None:
@@ -153,7 +157,7 @@ class ContainerReader:
                 self._skip_value(offset)
                 return
             key = str(parsed.value)
-            pointer = join_pointer("", (key,))
+            pointer = join_pointer(self._pointer, (key,))
         yield self._take_value(offset, line, key, pointer)
 
     def _take_value(self, offset: int, line: int, key: str | None, pointer: str) -> Record | RecordError:
@@ -293,4 +297,4 @@ class ContainerReader:
         return False
 
     def _fault(self, code: str, message: str, line: int | None = None) -> RecordError:
-        return RecordError(line or self._window.line, "", code, message)
+        return RecordError(line or self._window.line, self._pointer, code, message)
