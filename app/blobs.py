@@ -38,6 +38,14 @@ class Blobs:
             yield bytes(chunk)
             start = stop
 
+    async def put(self, path: str, data: bytes) -> None:
+        """Store a small file at once; it appears whole or not at all, in place of one that was there."""
+        await obstore.put_async(self._store, path, data)
+
+    async def fetch(self, path: str) -> bytes:
+        """A small file whole; raises FileNotFoundError."""
+        return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
+
     async def delete(self, path: str) -> None:
         await obstore.delete_async(self._store, path)
 

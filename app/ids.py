@@ -13,6 +13,7 @@ _LARGEST = 2**63 - 1
 PREFIXES = {
     "dataset": "ds",
     "item": "item",
+    "image": "img",
     "prompt": "prm",
     "job": "job",
     "shard": "shard",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.blobs import Blobs
+from app.pictures.desk import PictureDesk
 from app.queue import Queue
 from app.settings import Settings
 from app.store.session import Sessions
@@ -10,9 +11,14 @@ from app.store.session import Sessions
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """settings: this process's knobs; sessions: PostgreSQL; queue: the doorbell; blobs: uploads and exports."""
+    """What a process holds.
+
+    settings: this process's knobs; sessions: PostgreSQL; queue: the doorbell; blobs: pictures and exports;
+    pictures: has decoded what strangers send
+    """
 
     settings: Settings
     sessions: Sessions
     queue: Queue
     blobs: Blobs
+    pictures: PictureDesk

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     upload_cap_bytes: int = Field(8 * 2**30, gt=0)
     body_cap_bytes: int = Field(32 * 2**20, gt=0)
     gzip_ratio_cap: int = Field(100, gt=1)
+    picture_cap_bytes: int = Field(64 * 2**20, gt=0)
+    picture_cap_pixels: int = Field(25_000_000, gt=0, le=89_000_000)
+    picture_processes: int = Field(2, ge=1, le=256, description="processes per API or worker that decode pictures")
+    picture_memory_bytes: int = Field(2**30, ge=2**29, description="address space of each of them")
 
     log_level: str = "INFO"
 

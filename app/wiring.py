@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.blobs import open_blobs
+from app.pictures.desk import PictureDesk
+from app.pictures.values import PictureLimits
 from app.queue import Queue
 from app.resources import Resources
 from app.settings import Settings
@@ -22,10 +24,22 @@ async def open_resources(
     engine = make_engine(settings.database_url, pool_size=pool_size, longest_pause_s=longest_pause_s)
     queue = Queue(settings.redis_url, settings.queue_name)
     blobs = open_blobs(settings.storage_url or str(settings.home / "blobs"))
+    pictures = PictureDesk(limit_pictures(settings))
     folders = [folder for folder in settings.dataset_folders.split(os.pathsep) if folder]
     try:
         with searching_too(folders):
-            yield Resources(settings, make_sessions(engine), queue, blobs)
+            yield Resources(settings, make_sessions(engine), queue, blobs, pictures)
     finally:
+        await pictures.close()
         await queue.close()
         await engine.dispose()
+
+
+def limit_pictures(settings: Settings) -> PictureLimits:
+    """What the settings let a picture cost."""
+    return PictureLimits(
+        processes=settings.picture_processes,
+        picture_bytes=settings.picture_cap_bytes,
+        pixels=settings.picture_cap_pixels,
+        memory_bytes=settings.picture_memory_bytes,
+    )
