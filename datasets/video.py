@@ -5,7 +5,7 @@ import math
 import re
 from typing import ClassVar
 
-from datasets.abstract_dataset import AbstractDataset
+from datasets.abstract_dataset import AbstractDataset, RelationRule
 from datasets.fields import Field
 from datasets.house_rules import MENTIONS_ANNOTATION, MENTIONS_TIMESTAMPS, NAMES_CHARACTERS, HouseRule
 from datasets.record_values import QueryInput, Record
@@ -25,6 +25,7 @@ class DenseCaptions(AbstractDataset):
     )
     image_id_pattern = "DC_IMG_v_x_0000, a frame for each second"
     prompt_file = "dense_captions.json"
+    relation_rule: ClassVar[RelationRule] = "same_source"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, MENTIONS_TIMESTAMPS)
 
     def read_record(self, record: Record) -> QueryInput:
@@ -56,6 +57,7 @@ class TVCaptions(AbstractDataset):
     file_format = 'jsonl {"vid_name": "castle_s01e01_seg02_clip_00", "ts": [3.5, 9.1]?, "descs": [{"desc": "…"}, …]}'
     image_id_pattern = "TVC_IMG_castle_s01e01_seg02_clip_00_0003, a frame for each second of ts"
     prompt_file = "tv_captions.json"
+    relation_rule: ClassVar[RelationRule] = "same_source"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, NAMES_CHARACTERS)
 
     def read_record(self, record: Record) -> QueryInput:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from app.pipeline.relating import RULE_SAME_ITEM_OR_IMAGES, relate_groups
+from app.pipeline.relating import SCOPES, relate
 from app.pipeline.scripts import LanguageDetector
 from app.pipeline.translating import source_fingerprint
 from app.pipeline.values import Pair, Stage
@@ -20,7 +20,7 @@ from app.services.answers import (
 from app.services.claims import Claim, JobContext
 from app.services.fleet import pause_if_poisoned
 from app.store.outcomes import Outcome, record_outcomes
-from app.store.relations import list_group_pairs, set_relations
+from app.store.relations import list_related_pairs, set_relations
 from app.store.resets import forget_outcomes
 from app.store.session import Sessions
 from app.store.shards import advance_shard, leave_shard
@@ -280,11 +280,14 @@ class ShardRun:
 
     async def _relate(self) -> None:
         job = self.job
+        rule = job.relation_rule
+        if SCOPES[rule] == "job":
+            return
         async with self._desk.relating, self._desk.sessions.begin() as session:
-            rows = await list_group_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
-            related = relate_groups(rows)
+            rows = await list_related_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions, rule)
+            related = relate(rule, rows)
             if related:
-                await set_relations(session, job.job_id, RULE_SAME_ITEM_OR_IMAGES, related)
+                await set_relations(session, job.job_id, rule, related)
 
 
 async def first_of(

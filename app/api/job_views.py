@@ -48,6 +48,7 @@ class JobView(BaseModel):
     mode: str
     slice: dict[str, Any]
     limits: dict[str, Any]
+    relation_rule: str = Field(description="Which pairs relate to a pair.")
     counts: JobCounts
     usage: JobUsage
     cost_usd: float | None = Field(description="None where no price is known for the model.")

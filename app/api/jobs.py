@@ -21,6 +21,7 @@ from app.resources import Resources
 from app.services.estimates import estimate_job
 from app.services.jobs import act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
 from app.services.planning import JobRequest
+from app.services.reruns import Rerun
 from app.store.jobs import get_job, list_jobs
 
 _VOLATILE = frozenset({"eta_seconds"})
@@ -65,12 +66,17 @@ class JobBody(Body):
     slice: SliceBody = Field(default_factory=lambda: SliceBody.model_construct())
     limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_construct())
     metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; shown as given.")
+    relation_rule: str | None = Field(
+        None, max_length=40, description="Which pairs relate to a pair; the rule of the dataset's kind by default."
+    )
 
 
 class RerunBody(Body):
     """From which step stored answers are worked again; nothing stored is paid for again."""
 
     from_: Literal["parse", "filter", "translate", "relate"] = Field(alias="from")
+    relation_rule: str | None = Field(None, max_length=40, description="Relate by this rule from now on.")
+    keep_manual: bool = Field(True, description="False: related pairs that were set by hand are chosen anew.")
 
 
 @router.post("/jobs", status_code=202, responses={202: {"model": JobView}})
@@ -181,7 +187,8 @@ async def rerun_job(
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
     """Work stored answers again from a step on."""
-    return await _act(request, resources, job_id, "rerun", body.from_)
+    rerun = Rerun(body.from_, body.relation_rule, body.keep_manual)
+    return await _act(request, resources, job_id, "rerun", rerun)
 
 
 def _read_order(body: JobBody) -> JobRequest:
@@ -196,6 +203,7 @@ def _read_order(body: JobBody) -> JobRequest:
         slice=body.slice.model_dump(exclude_none=True),
         limits=body.limits.model_dump(exclude_none=True),
         metadata=body.metadata,
+        relation_rule=body.relation_rule,
     )
 
 
@@ -227,12 +235,12 @@ def _answer_accepted(shown: dict[str, Any]) -> Response:
 
 
 async def _act(
-    request: Request, resources: Resources, job_id: str, action: Action, rerun_from: str | None = None
+    request: Request, resources: Resources, job_id: str, action: Action, rerun: Rerun | None = None
 ) -> Response:
     number = decode_id("job", job_id)
 
     async def act(session: AsyncSession) -> Response:
-        return _answer_accepted(await view_job(session, await act_on_job(session, number, action, rerun_from)))
+        return _answer_accepted(await view_job(session, await act_on_job(session, number, action, rerun)))
 
     response = await answer_once(request, resources, act)
     if action in {"resume", "retry-failed", "rerun"}:

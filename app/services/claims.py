@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
 from app.pipeline.prompting import add_canary
+from app.pipeline.relating import FORMER_RULE
 from app.pipeline.values import Prompt
 from app.services.kinds import rules_of
 from app.services.prompts import to_prompt
@@ -45,6 +46,7 @@ class JobContext:
     prompt: Prompt
     reply_format: str
     house_rules: tuple[HouseRule, ...]
+    relation_rule: str = FORMER_RULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +130,5 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         prompt=add_canary(to_prompt(prompt), job.seed),
         reply_format=prompt.reply_format,
         house_rules=rules_of(dataset.kind),
+        relation_rule=job.relation_rule or FORMER_RULE,
     )

@@ -13,6 +13,7 @@ from app.store.calls import lose_calls
 from app.store.exports import list_due_exports
 from app.store.jobs import get_job, move_job
 from app.store.models import Job
+from app.store.relations import prune_manual_relations
 from app.store.session import Sessions
 from app.store.shards import expire_leases, list_due_shards, mark_rung
 from app.store.tallies import read_tallies
@@ -171,6 +172,7 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
         if job.state == "queued":
             await move_job(session, job, "in_progress")
         await move_job(session, job, "finalizing")
+        await prune_manual_relations(session, job_id)
         counts = (await read_tallies(session, [job_id]))[job_id]
         target, reason = _judge(job, counts)
         await move_job(session, job, target, reason)

@@ -8,23 +8,24 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import new_id, utc_now
-from app.errors import ConflictError, Fault, InvalidRequestError
+from app.errors import ConflictError
 from app.ids import encode_id
 from app.pipeline.lifecycle import Action, plan_action
+from app.pipeline.relating import FORMER_RULE
 from app.pipeline.sharding import cut_shards
 from app.pipeline.values import Stage
 from app.queue import TASK_SHARD
 from app.resources import Resources
 from app.services.planning import JobRequest, plan_job
+from app.services.reruns import Rerun, prepare_rerun
 from app.settings import Settings
 from app.store import models
 from app.store.events import append_event
 from app.store.jobs import get_job, move_job
-from app.store.resets import forget_failures, reset_shards
+from app.store.resets import forget_failures
 from app.store.shards import count_leased, insert_shards, list_due_shards
 from app.store.tallies import add_tallies, read_tallies
 
-RERUN_STAGES = {"parse": "generate", "filter": "generate", "relate": "relate", "translate": "translate"}
 _WORKERS_HINT = 8
 
 
@@ -48,6 +49,7 @@ async def submit_job(session: AsyncSession, settings: Settings, request: JobRequ
         limits=request.limits,
         labels=request.metadata,
         price=plan.price,
+        relation_rule=plan.relation_rule,
         seed=int(request.slice.get("seed") or secrets.randbits(31)),
         items_total=len(plan.positions),
         budget_micros=plan.budget_micros,
@@ -76,16 +78,18 @@ async def check_job(session: AsyncSession, settings: Settings, request: JobReque
         "model": plan.model,
         "stages": plan.stages,
         "languages": plan.languages,
+        "relation_rule": plan.relation_rule,
         "items": len(plan.positions),
         "price": plan.price,
     }
 
 
-async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun_from: str | None = None) -> models.Job:
+async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun: Rerun | None = None) -> models.Job:
     """Pause, resume, cancel, retry what failed, or run again from a stage; doing it twice is doing it once.
 
     Raises ConflictError where the job's state forbids it.
     """
+    rerun = rerun or Rerun()
     job = await get_job(session, job_id, lock=True)
     target = plan_action(action, job.state)
     if target == "noop":
@@ -94,13 +98,13 @@ async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun_f
         if await count_leased(session, job.id):
             raise ConflictError("Shards of the job are still winding down; try again in a moment.", retry_after_s=1)
         if action == "rerun":
-            await _prepare_rerun(session, job, rerun_from)
+            await prepare_rerun(session, job, rerun)
         elif not await forget_failures(session, job.id):
             return job
     if action == "resume":
         job.outage_since = None  # a new patience with the endpoint begins
     reason = "user" if target == "paused" else None
-    await move_job(session, job, target, reason, {"action": action, "rerun_from": rerun_from})
+    await move_job(session, job, target, reason, {"action": action, **rerun.describe()})
     return job
 
 
@@ -137,6 +141,7 @@ def _show_job(job: models.Job, counts: Counter[str]) -> dict[str, Any]:
         "mode": job.mode,
         "slice": job.slice,
         "limits": job.limits,
+        "relation_rule": job.relation_rule or FORMER_RULE,
         "counts": _show_counts(job, counts),
         "usage": {
             key: counts[f"usage.{key}"] for key in ("calls", "prompt_tokens", "completion_tokens", "cached_tokens")
@@ -185,15 +190,3 @@ def _estimate_seconds_left(job: models.Job, counts: Counter[str]) -> float | Non
         total += counts["pairs"] / ended * job.items_total
     elapsed_s = (utc_now() - job.started_at).total_seconds()
     return round(elapsed_s * max(0.0, total - done) / done, 1)
-
-
-async def _prepare_rerun(session: AsyncSession, job: models.Job, rerun_from: str | None) -> None:
-    if rerun_from not in RERUN_STAGES:
-        raise InvalidRequestError(
-            "A rerun says where from.",
-            errors=[Fault("/from", "unknown_stage", f"Give one of {', '.join(RERUN_STAGES)}.")],
-        )
-    stage = RERUN_STAGES[rerun_from]
-    if stage not in job.stages:
-        raise ConflictError(f"The job has no stage {stage!r}; its stages are {', '.join(job.stages)}.")
-    await reset_shards(session, job.id, stage, reset=stage != "relate")

@@ -11,9 +11,11 @@ from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError
 from app.ids import encode_id
 from app.pipeline.costing import price_of
 from app.pipeline.prompting import check_parameters
+from app.pipeline.relating import RULES
 from app.pipeline.sharding import check_slice, choose_positions
 from app.pipeline.translating import check_languages
 from app.pipeline.values import Stage
+from app.services.kinds import kind_of
 from app.services.prompts import ensure_kind_prompt
 from app.settings import Settings
 from app.store import models
@@ -36,6 +38,7 @@ class JobRequest:
     slice: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    relation_rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Plan:
     budget_micros: int | None
     deadline_at: datetime | None
     price: dict[str, Any] | None
+    relation_rule: str
 
 
 async def plan_job(session: AsyncSession, settings: Settings, request: JobRequest) -> Plan:
@@ -67,6 +71,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += check_languages(request.languages)
     faults += _check_limits(request.limits, has_price=price is not None, model=model)
     faults += check_slice(request.slice)
+    faults += check_relation_rule(request.relation_rule)
     faults += _check_rest(request)
     positions: Sequence[int] = () if faults else choose_positions(dataset.items, request.slice)
     if not faults and not positions:
@@ -86,7 +91,15 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
         budget_micros=None if budget is None else int(budget * 1e6),
         deadline_at=None if deadline is None else _parse_time(deadline),
         price=None if price is None else asdict(price),
+        relation_rule=request.relation_rule or kind_of(dataset.kind).relation_rule,
     )
+
+
+def check_relation_rule(rule: str | None) -> list[Fault]:
+    """What is wrong with a rule of relations; None leaves the choice to the kind of the dataset."""
+    if rule is None or rule in RULES:
+        return []
+    return [Fault("/relation_rule", "unknown_rule", f"{rule!r} is no rule; there are {', '.join(RULES)}.")]
 
 
 async def _find_prompt(session: AsyncSession, prompt_id: int | None, kind: str | None) -> models.Prompt:

@@ -72,6 +72,12 @@ _ENTRIES = """
 _TRAIN = {
     "empty": "SELECT ',' || name || ':[]' FROM linked ORDER BY seq",
     "related": "SELECT ',' || name || ':' || related FROM linked ORDER BY seq",
+    "first_two": """
+        SELECT ',' || name || ':[' || coalesce((
+            SELECT string_agg(link::text, ',' ORDER BY place)
+            FROM json_array_elements(related::json) WITH ORDINALITY AS listed (link, place) WHERE place <= 2
+        ), '') || ']' FROM linked ORDER BY seq
+    """,
     "last_round": """
         SELECT ',' || name || CASE
             WHEN before IS NULL THEN ':[]'

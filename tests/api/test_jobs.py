@@ -239,3 +239,41 @@ async def test_rejections_and_calls_are_listed_with_their_reasons_and_bills(
 async def test_a_job_that_is_not_there_is_a_404_everywhere(client: httpx2.AsyncClient, part: str) -> None:
     response = await client.get(f"/v1/jobs/{encode_id('job', 77)}{part}")
     assert_problem(response, 404, "not_found", mend=encode_id("job", 77))
+
+
+async def test_a_rule_of_relations_is_the_kind_s_or_the_order_s_and_an_unknown_one_is_refused(
+    client: httpx2.AsyncClient, sessions: Sessions
+) -> None:
+    body = await order_body(sessions)
+    assert (await client.post("/v1/jobs", json=body)).json()["relation_rule"] == "same_images"
+    ordered = await client.post("/v1/jobs", json=body | {"relation_rule": "similar_texts"})
+    assert ordered.json()["relation_rule"] == "similar_texts"
+    refused = await client.post("/v1/jobs", json=body | {"relation_rule": "nearest"})
+    assert_problem(refused, 422, "invalid_request", "/relation_rule", mend="similar_texts")
+
+
+async def test_a_rerun_from_relate_may_name_another_rule(client: httpx2.AsyncClient, sessions: Sessions) -> None:
+    dataset_id, _ = await add_dataset(sessions)
+    path = f"/v1/jobs/{encode_id('job', await add_job(sessions, dataset_id))}"
+    asked = {"from": "relate", "relation_rule": "earlier_rounds", "keep_manual": False}
+    rerun = await client.post(f"{path}/rerun", json=asked)
+    assert (rerun.status_code, rerun.json()["relation_rule"]) == (202, "earlier_rounds")
+    events = (await client.get(f"{path}/events?after=2", headers={"Accept": "application/json"})).json()["data"]
+    assert events[-1]["data"]["relation_rule"] == "earlier_rounds"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"from": "relate", "relation_rule": "nearest"}, "/relation_rule"),
+        ({"from": "translate", "relation_rule": "none"}, "/relation_rule"),
+        ({"from": "translate", "keep_manual": False}, "/keep_manual"),
+    ],
+)
+async def test_a_rerun_that_relates_nothing_or_by_no_known_rule_is_refused(
+    client: httpx2.AsyncClient, sessions: Sessions, body: dict[str, Any], pointer: str
+) -> None:
+    dataset_id, _ = await add_dataset(sessions)
+    job_id = await add_job(sessions, dataset_id)
+    refused = await client.post(f"/v1/jobs/{encode_id('job', job_id)}/rerun", json=body)
+    assert_problem(refused, 422, "invalid_request", pointer)

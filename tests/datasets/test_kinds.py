@@ -141,7 +141,7 @@ def test_kinds_say_how_their_pairs_relate() -> None:
         ("none", "empty"),
         ("same_images", "related"),
         ("earlier_rounds", "last_round"),
-        ("same_images", "related"),
+        ("same_source", "related"),
     ]
 
 

@@ -61,7 +61,7 @@ async def test_4_pairs_are_paged_by_a_cursor(house: House) -> None:
 
 
 async def test_5_pairs_of_the_same_images_are_related(house: House) -> None:
-    job = await house.post("/jobs", {"dataset_id": await upload(house)})
+    job = await house.post("/jobs", {"dataset_id": await upload(house), "relation_rule": "same_images"})
     await house.finish(f"/jobs/{job['id']}")
     pairs = (await house.get(f"/pairs?job_id={job['id']}"))["data"]
     by_source = {pair["source_id"]: len(pair["related_pair_ids"]) for pair in pairs}

@@ -7,6 +7,7 @@ import pytest_asyncio
 from sqlalchemy import select, text
 
 from app.services.jobs import act_on_job
+from app.services.reruns import Rerun
 from app.settings import Settings
 from app.store import models
 from app.store.session import Sessions
@@ -91,7 +92,7 @@ async def test_a_rerun_from_stored_replies_makes_no_call(
         await finish(sessions, job_id)
         before, asked = await counts_of(sessions, job_id), (await endpoint.stats())["requests"]
         async with sessions.begin() as session:
-            await act_on_job(session, job_id, "rerun", "parse")
+            await act_on_job(session, job_id, "rerun", Rerun("parse"))
         engine.ring()
         await finish(sessions, job_id)
     assert await counts_of(sessions, job_id) == before

@@ -81,7 +81,10 @@ class Relation(SQLModel, table=True):
     """The related pairs of an English pair, in order; one row per pair, by one rule."""
 
     __tablename__ = "relation"
-    __table_args__ = (Index("relation_job_id_idx", "job_id"),)
+    __table_args__ = (
+        Index("relation_job_id_idx", "job_id"),
+        Index("relation_manual_idx", "job_id", postgresql_where=text("rule = 'manual'")),
+    )
 
     pair_id: int = Field(
         sa_column=Column(BigInteger, ForeignKey("pair.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)

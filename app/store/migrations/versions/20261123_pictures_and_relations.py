@@ -56,9 +56,13 @@ def upgrade() -> None:
     op.add_column("job", sa.Column("vision", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True))
     op.add_column("job", sa.Column("relation_rule", sa.Text(), nullable=True))
     op.add_column("pair", sa.Column("conversation", sa.SmallInteger(), server_default=sa.text("0"), nullable=False))
+    op.create_index(
+        "relation_manual_idx", "relation", ["job_id"], unique=False, postgresql_where=sa.text("rule = 'manual'")
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("relation_manual_idx", table_name="relation", postgresql_where=sa.text("rule = 'manual'"))
     op.drop_column("pair", "conversation")
     op.drop_column("job", "relation_rule")
     op.drop_column("job", "vision")
