@@ -17,7 +17,7 @@ from datasets.fields import Field
 from datasets.house_rules import HouseRule
 from datasets.prompts import load_prompt_file
 from datasets.record_values import InvalidRecordError, QueryInput, Record, RecordError
-from datasets.records import FileFormat, read_records
+from datasets.records import RECORD_CAP_BYTES, FileFormat, read_records
 
 RelationRule = Literal["none", "same_images", "same_source", "earlier_rounds", "similar_texts", "similar_images"]
 TrainRule = Literal["empty", "related", "first_two", "last_round"]
@@ -41,6 +41,8 @@ class AbstractDataset:
     train_rule: what XX_train.json holds: `empty` lists, the `related` ids, the `first_two` of them, or the
         `last_round` only with its last two earlier rounds
     reply_grammar: how a reply is read; `pairs` is a list of questions, each with its answer
+    fewest_pairs: how many pairs a reply is to hold; one that brings fewer keeps them, and that is noted
+    record_cap_bytes: the size of the largest record that is read
     """
 
     abbr: ClassVar[str] = ""
@@ -52,6 +54,8 @@ class AbstractDataset:
     relation_rule: ClassVar[RelationRule] = "same_images"
     train_rule: ClassVar[TrainRule] = "related"
     reply_grammar: ClassVar[str] = "pairs"
+    fewest_pairs: ClassVar[int] = 1
+    record_cap_bytes: ClassVar[int] = RECORD_CAP_BYTES
 
     prompt: Any
     query_inputs: Any
@@ -109,6 +113,21 @@ class AbstractDataset:
         """One record of the file as a query input; raises InvalidRecordError."""
         raise NotImplementedError(f"{type(self).__name__} needs read_record or _load_query_inputs")
 
+    def read_items(self, record: Record) -> Iterator[QueryInput | RecordError]:
+        """Every query input of a record, refused ones as RecordError: that of `read_record`, unless overridden."""
+        try:
+            yield check_query_input(self.read_record(record), record)
+        except InvalidRecordError as refused:
+            yield refused.error
+
+    def read_stream(self, stream: BinaryIO, file_format: FileFormat | None) -> Iterator[QueryInput | RecordError]:
+        """Every query input of an open file, record by record unless overridden; raises FileFormatError."""
+        for record in read_records(stream, file_format, self.record_cap_bytes):
+            if isinstance(record, RecordError):
+                yield record
+            else:
+                yield from self.read_items(record)
+
     def iter_query_inputs(
         self,
         source: str | Path | BinaryIO,
@@ -117,9 +136,9 @@ class AbstractDataset:
         """Stream the query inputs of a path or an open binary file; raises FileFormatError."""
         if isinstance(source, str | Path):
             with Path(source).open("rb") as stream:
-                yield from self._read_stream(stream, format)
+                yield from self.read_stream(stream, format)
         else:
-            yield from self._read_stream(source, format)
+            yield from self.read_stream(source, format)
 
     @classmethod
     def instruction_id(
@@ -151,16 +170,6 @@ class AbstractDataset:
     def image_prefix(cls, source_id: str) -> str | None:
         """What the ids of an item's images begin with where its annotation cannot list them; None where it does."""
         return None
-
-    def _read_stream(self, stream: BinaryIO, file_format: FileFormat | None) -> Iterator[QueryInput | RecordError]:
-        for record in read_records(stream, file_format):
-            if isinstance(record, RecordError):
-                yield record
-                continue
-            try:
-                yield check_query_input(self.read_record(record), record)
-            except InvalidRecordError as refused:
-                yield refused.error
 
     def _choose_prompt_loader(self) -> Callable[[str], Any]:
         cls = type(self)

@@ -14,6 +14,7 @@ from datasets.record_values import FileFormatError, InvalidRecordError, QueryInp
 
 _FOLDER = Path(__file__).resolve().parent
 
+_STREAMING = ("read_record", "read_items", "read_stream")
 _ROLES = ("name", "prompt_path", "query_inputs_path")
 _SPELLINGS = {
     "name": ("name", "dataset_name"),
@@ -57,11 +58,9 @@ def original_layout(folder: Path) -> Iterator[None]:
 
 
 def is_streaming(cls: type[AbstractDataset]) -> bool:
-    """Whether the class reads record by record (`read_record`) rather than a whole file."""
-    return (
-        cls.read_record is not AbstractDataset.read_record
-        and cls._load_query_inputs is AbstractDataset._load_query_inputs
-    )
+    """Whether the class takes a file's records one by one, or its open stream, rather than a whole file by its path."""
+    reads = any(getattr(cls, name) is not getattr(AbstractDataset, name) for name in _STREAMING)
+    return reads and cls._load_query_inputs is AbstractDataset._load_query_inputs
 
 
 def construct(

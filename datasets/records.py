@@ -22,8 +22,10 @@ __all__ = [
     "QueryInput",
     "Record",
     "RecordError",
+    "open_window",
     "parse_format",
     "read_records",
+    "read_window",
 ]
 
 RECORD_CAP_BYTES = 1024 * 1024
@@ -50,6 +52,11 @@ def read_records(
     `json` is a top-level array of records or an object `{id: record}`; `jsonl` has one record a line; None finds out.
     A byte-order mark and blank lines are passed over. Raises FileFormatError when no record can be told.
     """
+    yield from read_window(open_window(stream), format, record_cap_bytes)
+
+
+def open_window(stream: BinaryIO) -> ByteWindow:
+    """A window that stands at the first value of a file of text; raises FileFormatError for one that is none."""
     window = ByteWindow(stream)
     window.ensure(CHUNK_BYTES)
     for magic, message in _MAGIC.items():
@@ -57,9 +64,17 @@ def read_records(
             raise FileFormatError(1, message)
     if window.data.startswith(b"\xef\xbb\xbf"):
         window.advance(3)
-    first = window.next_byte()
-    if not first:
+    if not window.next_byte():
         raise FileFormatError(window.line, "The file is empty; it must hold at least one record.")
+    return window
+
+
+def read_window(
+    window: ByteWindow,
+    format: FileFormat | None = None,  # noqa: A002 - the word of the API
+    record_cap_bytes: int = RECORD_CAP_BYTES,
+) -> Iterator[Record | RecordError]:
+    """`read_records` for a window that was opened before."""
     file_format = format or _sniff(window, record_cap_bytes)
     _refuse_other_formats(window, file_format)
     if file_format == "jsonl":

@@ -114,6 +114,11 @@ class KindInfo:
         return self.cls.reply_grammar
 
     @property
+    def fewest_pairs(self) -> int:
+        """How many pairs a reply is to hold."""
+        return self.cls.fewest_pairs
+
+    @property
     def streams(self) -> bool:
         """Whether the file is read record by record, from a path or an open stream, in bounded memory."""
         return is_streaming(self.cls)
@@ -278,6 +283,5 @@ def _find_classes(module: ModuleType) -> list[type[AbstractDataset]]:
 
 
 def _is_usable(cls: type[AbstractDataset]) -> bool:
-    reads_records = cls.read_record is not AbstractDataset.read_record
     reads_files = cls._load_query_inputs is not AbstractDataset._load_query_inputs
-    return (reads_records or reads_files) and not inspect.isabstract(cls)
+    return (reads_files or is_streaming(cls)) and not inspect.isabstract(cls)

@@ -26,6 +26,7 @@ class KindBody(BaseModel):
     house_rules: list[dict[str, str]]
     relation_rule: str
     train_rule: str
+    fewest_pairs: int
     streams: bool
     instruction_id_example: str
 

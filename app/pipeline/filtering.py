@@ -99,11 +99,13 @@ def filter_pairs(
     house_rules: Sequence[HouseRule] = (),
     prompt: Prompt,
     sentences: str,
+    fewest: int = 1,
 ) -> FilterResult:
     """Keep the pairs of one item that break no rule.
 
     rejections: what the parser refused, passed through. sentences: the item's annotation. A rejection's ordinal is
-    the pair's place in the reply; the first rule that a pair breaks is its reason.
+    the pair's place in the reply; the first rule that a pair breaks is its reason. Where fewer than `fewest` pairs
+    are left, those are kept, and `too_few_pairs` says so: good pairs are not thrown away for others that are missing.
     """
     context = ReplyContext(prompt, sentences)
     rules = choose_rules(pairs, prompt)
@@ -120,6 +122,8 @@ def filter_pairs(
             reason, detail = verdict
             text = f"{pair.instruction}\n{pair.response}"
             refused.append(Rejection(reason, detail, text, pair, ordinal))
+    if 0 < len(accepted) < fewest:
+        refused.append(Rejection("too_few_pairs", f"{len(accepted)} of at least {fewest} pairs were accepted"))
     return FilterResult(tuple(accepted), tuple(refused))
 
 

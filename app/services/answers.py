@@ -80,7 +80,12 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
     if completion.refusal:
         rejections = (Rejection("refusal", "the endpoint reported a refusal", completion.refusal),)
     result = filter_pairs(
-        parsed.pairs, rejections, house_rules=job.house_rules, prompt=job.prompt, sentences=unit.sentences
+        parsed.pairs,
+        rejections,
+        house_rules=job.house_rules,
+        prompt=job.prompt,
+        sentences=unit.sentences,
+        fewest=job.fewest_pairs,
     )
     code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
     pairs = tuple(

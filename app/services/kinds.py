@@ -1,10 +1,9 @@
-"""Kinds of datasets: finding them, their house rules, their prompts, and how they look to a client."""
+"""Kinds of datasets: finding them, their prompts, and how they look to a client."""
 
 from typing import Any
 
 from app.errors import Fault, InvalidRequestError, NotFoundError
 from app.pipeline.values import Pair, Prompt, Turn
-from datasets.house_rules import HouseRule
 from datasets.prompts import PromptError, PromptText
 from datasets.registry import KindInfo, KindNotFoundError, find_kind, list_broken_modules, list_kinds
 
@@ -20,11 +19,6 @@ def kind_of(kind: str | None, pointer: str = "kind") -> KindInfo:
         message = str(error) if error.suggestions else f"{error} GET /v1/kinds lists those that can be used."
         fault = Fault(pointer, "unknown_kind", message)
         raise InvalidRequestError(message, code="unknown_kind", errors=[fault]) from error
-
-
-def rules_of(kind: str | None) -> tuple[HouseRule, ...]:
-    """What pairs of the kind must not do; raises InvalidRequestError for an unknown kind."""
-    return kind_of(kind).house_rules
 
 
 def load_kind_prompt(kind: str | None) -> Prompt:
@@ -93,6 +87,7 @@ def describe_kind(kind: KindInfo) -> dict[str, Any]:
         "house_rules": [{"code": rule.code, "message": rule.message} for rule in kind.house_rules],
         "relation_rule": kind.relation_rule,
         "train_rule": kind.train_rule,
+        "fewest_pairs": kind.fewest_pairs,
         "streams": kind.streams,
         "instruction_id_example": kind.instruction_id(1, "1", 0),
     }

@@ -36,7 +36,7 @@ def lines(draw: st.DrawFn) -> bytes:
 def read_carefully(line: bytes, number: int) -> list[Outcome]:
     """What the reader of all kinds makes of a line in the midst of good ones."""
     body = GOOD + b"\n" + line + b"\n" + GOOD
-    path_free = PlainItems()._read_stream
+    path_free = PlainItems().read_stream
 
     middle = list(path_free(BytesIO(body), "jsonl"))[1:-1]
     return [replace(outcome, line=number) for outcome in middle]

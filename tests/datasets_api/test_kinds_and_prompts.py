@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.services.kinds import kind_of, rules_of
+from app.services.kinds import kind_of
 from app.services.prompts import ensure_kind_prompt, to_prompt
 from app.store.session import Sessions
 from tests.api.service import assert_problem
@@ -49,7 +49,6 @@ async def test_the_prompt_of_a_kind_is_stored_once(sessions: Sessions) -> None:
         assert (rows[0].name, rows[0].version, rows[0].kind) == (name, 1, kind)
         assert to_prompt(rows[0]).system_message == kind_of(kind).load_prompt()["system_message"]
         assert len(to_prompt(rows[0]).in_context) >= 4
-    assert rules_of("change.SpotTheDifference")
 
 
 async def test_versions_are_numbered_and_equal_content_is_the_same_version(client: httpx2.AsyncClient) -> None:

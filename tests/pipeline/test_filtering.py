@@ -213,3 +213,10 @@ def test_every_pair_is_accepted_or_refused(pairs: list[Pair]) -> None:
     result = filter_pairs(pairs, prompt=_PROMPT, sentences="")
     assert len(result.accepted) + len(result.rejections) == len(pairs)
     assert {rejection.reason for rejection in result.rejections} <= RULES.keys()
+
+
+@pytest.mark.parametrize(("fewest", "noted"), [(0, []), (1, []), (2, ["too_few_pairs"])])
+def test_a_reply_with_too_few_pairs_keeps_them_and_is_noted(fewest: int, noted: list[str]) -> None:
+    result = filter_pairs([_GOOD], prompt=_PROMPT, sentences="a cyclist", fewest=fewest)
+    assert result.accepted == (_GOOD,)
+    assert [(rejection.reason, rejection.pair) for rejection in result.rejections] == [(code, None) for code in noted]
