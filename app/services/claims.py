@@ -11,7 +11,7 @@ from app.pipeline.costing import Price
 from app.pipeline.prompting import add_canary
 from app.pipeline.relating import FORMER_RULE
 from app.pipeline.values import Prompt
-from app.services.kinds import rules_of
+from app.services.kinds import kind_of
 from app.services.prompts import to_prompt
 from app.store import models
 from app.store.calls import lose_older_calls
@@ -46,6 +46,7 @@ class JobContext:
     prompt: Prompt
     reply_format: str
     house_rules: tuple[HouseRule, ...]
+    fewest_pairs: int
     relation_rule: str = FORMER_RULE
 
 
@@ -116,6 +117,7 @@ async def _claim(session: AsyncSession, job_id: int, shard_id: int, owner: str, 
 async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard: int) -> JobContext:
     prompt = await session.get_one(models.Prompt, job.prompt_id)
     dataset = await session.get_one(models.Dataset, job.dataset_id)
+    kind = kind_of(dataset.kind)
     return JobContext(
         job_id=job.id,
         dataset_id=job.dataset_id,
@@ -129,6 +131,7 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         calls_per_shard=calls_per_shard,
         prompt=add_canary(to_prompt(prompt), job.seed),
         reply_format=prompt.reply_format,
-        house_rules=rules_of(dataset.kind),
+        house_rules=kind.house_rules,
+        fewest_pairs=kind.fewest_pairs,
         relation_rule=job.relation_rule or FORMER_RULE,
     )
