@@ -36,6 +36,7 @@ def job(*rules: HouseRule) -> JobContext:
         prompt=Prompt("Ask about the picture."),
         reply_format="json",
         house_rules=rules,
+        fewest_pairs=1,
     )
 
 
