@@ -15,6 +15,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.cancelling import end_tasks
 from app.clock import monotonic_s, utc_now
 from app.pipeline.chat import CompletionError
 from app.pipeline.pacing import read_rate_headers, read_retry_after
@@ -229,8 +230,7 @@ class Pacer:
     async def aclose(self) -> None:
         """Stop; callers that still wait are cancelled."""
         if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+            await end_tasks(self._pump)
         for waiter in self._traffic.waiters:
             waiter.cancel()
 

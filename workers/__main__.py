@@ -6,6 +6,7 @@ import sys
 
 import uvloop
 
+from app.cancelling import end_tasks
 from app.embedded import EmbeddedError
 from app.logs import set_up_logs
 from app.settings import Settings, load_settings
@@ -33,9 +34,7 @@ async def _work(settings: Settings, worker_id: str) -> int:
         listening = asyncio.create_task(listen(settings, engine, worker_id))
         ends = [asyncio.create_task(event.wait()) for event in (stopping, engine.failed)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for task in (listening, *ends):
-            task.cancel()
-        await asyncio.gather(listening, *ends, return_exceptions=True)
+        await end_tasks(listening, *ends)
         return 1 if engine.failed.is_set() else 0
 
 

@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from app.cancelling import end_tasks
 from app.pipeline.chat import ChatModel, CompletionError
 from app.pipeline.language import LinguaDetector
 from app.pipeline.scripts import LanguageDetector
@@ -93,10 +94,8 @@ class Caller:
         busy = [task for task in self._pullers if task not in waiting]
         if busy:
             _, late = await asyncio.wait(busy, timeout=patience_s)
-            for task in late:
-                task.cancel()
             log.info("drained", extra={"calls": len(busy), "abandoned": len(late)})
-        await asyncio.gather(*self._pullers, return_exceptions=True)
+        await end_tasks(*self._pullers)
         while not self._ready.empty():
             self._drop(self._ready.get_nowait())
 

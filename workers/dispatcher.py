@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.resources import Resources
 from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases, note_worker, ring_due_work, sweep
+from app.store.outages import is_outage
 
 log = logging.getLogger("syphus.dispatcher")
 
@@ -19,6 +20,34 @@ _FROZEN = text("SET idle_session_timeout = '5s'")  # a leader that is stopped, o
 _SEEN_S = 5.0
 _SWEEP_S = 300.0
 _MESSAGES_PER_WORKER = 8
+_LEAST_CALM_S = 5.0
+
+
+class Contact:
+    """Since when PostgreSQL has answered this worker without a break.
+
+    While PostgreSQL is away nobody can keep a lease. Were leases taken back the moment it returns, calls that are under
+    way and well would be asked, and paid, a second time: every worker that lives gets the time to keep its own first.
+    """
+
+    def __init__(self, lease_s: float) -> None:
+        self._longest_gap_s = lease_s / 2
+        self._calm_s = max(_LEAST_CALM_S, lease_s / 4)  # leases are kept every quarter of their time
+        self._since = self._last = float("-inf")
+
+    def note(self, now: float) -> None:
+        """PostgreSQL has just answered."""
+        if now - self._last > self._longest_gap_s:
+            self._since = now
+        self._last = now
+
+    def lose(self) -> None:
+        """PostgreSQL did not answer."""
+        self._last = float("-inf")
+
+    def is_calm(self, now: float) -> bool:
+        """Whether a lease that is overdue now belongs to nobody who lives."""
+        return now - self._since >= self._calm_s
 
 
 class Dispatcher:
@@ -29,6 +58,7 @@ class Dispatcher:
         self._worker_id = worker_id
         self._connection: AsyncConnection | None = None
         self._seen_at = self._swept_at = float("-inf")
+        self._contact = Contact(resources.settings.lease_s)
 
     async def run(self) -> None:
         tick_s = self._resources.settings.tick_s
@@ -38,6 +68,8 @@ class Dispatcher:
                     await self._tick()
                 except Exception as error:
                     log.warning("tick_failed", extra={"error": type(error).__name__, "detail": str(error)[:200]})
+                    if is_outage(error):
+                        self._contact.lose()
                     await self._resign()
                 await asyncio.sleep(tick_s)
         finally:
@@ -49,9 +81,13 @@ class Dispatcher:
         if now - self._seen_at > _SEEN_S:
             await note_worker(sessions, self._worker_id, settings.concurrency)
             self._seen_at = now
-        if not await self._leads():
+        leads = await self._leads()
+        now = asyncio.get_running_loop().time()
+        self._contact.note(now)
+        if not leads:
             return
-        await expire_overdue_leases(sessions)
+        if self._contact.is_calm(now):
+            await expire_overdue_leases(sessions)
         await advance_jobs(sessions, settings)
         async with sessions() as session:
             workers, _ = await count_fleet(session)

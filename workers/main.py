@@ -13,6 +13,7 @@ from arq.worker import Worker
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.cancelling import end_tasks
 from app.embedded import resolve_endpoints
 from app.llm import make_chat_model
 from app.logs import set_up_logs
@@ -32,7 +33,6 @@ POOL_SIZE = 10
 DEMO_CONCURRENCY = 4  # the demo model has two slots: more calls than that only wait for their timeout
 _MESSAGES_AT_ONCE = 8
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 5.0
-_CANCEL_AGAIN_S = 0.1
 
 
 def name_worker() -> str:
@@ -86,8 +86,7 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
             yield engine
         finally:
             await engine.drain(settings.drain_s)
-            dispatching.cancel()
-            await asyncio.gather(dispatching, return_exceptions=True)
+            await end_tasks(dispatching)
             await _sign_off(resources, worker_id)
             await paces.aclose()
             await chat.aclose()
@@ -126,19 +125,9 @@ async def _listen_once(settings: Settings, engine: ShardEngine, worker_id: str) 
         running.result()
     finally:
         if running is not None:
-            await _cancel_for_good(running)
-        for task in list(worker.tasks.values()) if worker else ():
-            await _cancel_for_good(task)
+            await end_tasks(running)
+        await end_tasks(*(worker.tasks.values() if worker else ()))
         await pool.aclose()
-
-
-async def _cancel_for_good(task: asyncio.Task[Any]) -> None:
-    """Cancel until it ends: a cancellation that meets a reply of Redis may be swallowed, and arq goes on."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.info("listener_ended", extra={"error": type(error).__name__})
 
 
 def _options(settings: Settings, worker_id: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from app.cancelling import end_tasks
+
 log = logging.getLogger("syphus.tasks")
 
 
@@ -30,9 +32,7 @@ class Tasks:
 
     async def cancel(self) -> None:
         """End all that is left."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     def _notice(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from app.demo.client import Client, open_client
@@ -17,6 +18,7 @@ from app.demo.service import PROJECT, DemoError, run_service
 
 HOME = PROJECT / ".syphus" / "demo"
 OUTPUT = PROJECT / "output_demo"
+_CANCEL_TIMEOUT_S = 10.0
 
 _ON_THE_MODEL = """\
 The model is {model}: a tiny demo model that comes along, so that everything runs on this machine alone.
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str]) -> int:
 async def _run(home: Path, output: Path) -> None:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  # asyncio.run made it
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with SIGINT ignored
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     started_s = time.monotonic()
     print("Starting PostgreSQL, Valkey, a model, the API and a worker …", flush=True)
     async with run_service(home) as base_url, open_client(base_url) as client:
@@ -68,12 +71,11 @@ async def _show(client: Client, output: Path) -> None:
     is_demo = is_demo_model(model)
     print(_ON_THE_MODEL.format(model=model) if is_demo else f"The model is {model}; its calls cost what they cost.")
     await cancel_leftovers(client)
-    orders: list[Order] = []
     try:
-        orders += await _order_all(client, model)
+        orders = await _order_all(client, model)
         await watch(client, orders)
     except BaseException:
-        await _cancel(client, orders)
+        await _cancel_all(client)
         raise
     lines = await describe_pairs(client, orders)
     lines += await describe_refusals(client, orders)
@@ -95,13 +97,11 @@ async def _order_all(client: Client, model: str) -> list[Order]:
     return orders
 
 
-async def _cancel(client: Client, orders: Sequence[Order]) -> None:
-    """An interrupted run leaves no job that the next one would go on with."""
-    for ordered in orders:
-        try:
-            await client.post(f"jobs/{ordered.job['id']}/cancel", {})
-        except DemoError:
-            return  # the service has gone or the job is over: the next run cancels what is left
+async def _cancel_all(client: Client) -> None:
+    """An interrupted run leaves no job that the next one would go on with; what it cannot cancel, the next one does."""
+    with suppress(DemoError, TimeoutError):
+        async with asyncio.timeout(_CANCEL_TIMEOUT_S):
+            await cancel_leftovers(client)
 
 
 if __name__ == "__main__":

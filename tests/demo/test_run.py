@@ -17,12 +17,14 @@ TIMEOUT_S = 120
 
 @asynccontextmanager
 async def run_demo(folder: Path, endpoint_url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The demo, started with SIGINT ignored, as a shell starts what runs in its background."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.demo", "--home", str(folder / "home"), "--output", str(folder / "output")),
         cwd=PROJECT,
         env={**os.environ, "OPENAI_BASE_URL": endpoint_url, "OPENAI_MODEL": "loopback", "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     try:
         yield process

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +11,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from app.cancelling import end_tasks
 from app.queue import TASK_EXPORT, TASK_SHARD, open_pool
 from app.services.jobs import act_on_job
 from app.settings import Settings
@@ -85,9 +86,7 @@ async def _listening(settings: Settings) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            await end_tasks(listening)
 
 
 async def _forge(settings: Settings, redis: Redis, shard_ids: list[int]) -> None:

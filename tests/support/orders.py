@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select, text
 
+from app.cancelling import end_tasks
 from app.clock import new_id, utc_now
 from app.services.jobs import submit_job
 from app.services.planning import JobRequest
@@ -111,8 +112,7 @@ async def working(settings: Settings, worker_id: str = "test-worker") -> AsyncIt
         try:
             yield engine
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end_tasks(listening)
 
 
 async def state_of(sessions: Sessions, job_id: int) -> models.Job:
