@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 TASK_SHARD = "work_shard"
 TASK_EXPORT = "work_export"
+TASK_COUNT = "work_count"
 TASK_LIFE_MS = 60_000  # an unread message is worth nothing after a minute: the dispatcher rings again
 
 log = logging.getLogger("syphus.queue")

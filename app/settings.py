@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     drain_s: float = Field(30.0, ge=0, description="how long SIGTERM waits for calls in flight")
     tick_s: float = Field(0.5, gt=0, description="how often the dispatcher looks")
     outage_pause_s: float = Field(24 * 3600.0, gt=0)
+    stats_sample: int = Field(20_000, ge=0, description="pairs of a job whose verbs and nouns are found; 0 = none")
 
     # Caps on what comes in
     upload_cap_bytes: int = Field(8 * 2**30, gt=0)

@@ -4,6 +4,7 @@
     run.py       one shard in hand, from stage to stage
     calling.py   one unit after another to the model: intend, ask, hand over
     recorder.py  raw answers first, outcomes second, in batches
+    counting.py  statistics, one scope at a time, in a process beside this one
 
 Nothing here is a child of an arq task, so losing Redis loses no call.
 """
@@ -16,6 +17,7 @@ from app.pipeline.chat import ChatModel
 from app.resources import Resources
 from workers.calling import Caller
 from workers.claiming import Claimer
+from workers.counting import Statistician
 from workers.pacing import Paces
 from workers.recorder import Recorder
 from workers.spool import Spool
@@ -35,6 +37,7 @@ class ShardEngine:
         self._recorder = Recorder(resources.sessions, self._spool, bucket, 2 * slots)
         self._caller = Caller(resources, chat, paces, self._recorder, self._tasks, worker_id)
         self._claimer = Claimer(resources, self._caller, self._tasks, worker_id, bucket)
+        self._statistician = Statistician(resources, worker_id)
 
     @property
     def failed(self) -> asyncio.Event:
@@ -49,6 +52,7 @@ class ShardEngine:
         self._tasks.keep(self._recorder.run())
         self._caller.start()
         self._claimer.start()
+        self._tasks.keep(self._statistician.run())
 
     def ring(self, shard_id: int | None = None) -> None:
         """Look for work now, at this shard first."""
@@ -57,6 +61,10 @@ class ShardEngine:
     def ring_export(self, export_id: int) -> None:
         """Make an export's files, unless that is under way here."""
         self._claimer.ring_export(export_id)
+
+    def ring_count(self, run_id: int) -> None:
+        """Count the figures of a scope, after those under way here."""
+        self._statistician.ring(run_id)
 
     async def drain(self, patience_s: float) -> None:
         """Stop in order: start nothing, wait for calls under way, record them, give the shards back."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from arq.worker import Function, func
 
-from app.queue import TASK_EXPORT, TASK_SHARD
+from app.queue import TASK_COUNT, TASK_EXPORT, TASK_SHARD
 from workers.engine import ShardEngine
 
 ENGINE = "engine"
@@ -30,9 +30,17 @@ async def work_export(context: dict[str, Any], export_id: int) -> None:
         engine.ring_export(export_id)
 
 
+async def work_count(context: dict[str, Any], run_id: int) -> None:
+    """Somebody says that figures are due to be counted."""
+    engine: ShardEngine = context[ENGINE]
+    if _is_id(run_id):
+        engine.ring_count(run_id)
+
+
 def list_functions() -> list[Function]:
     """What the pool can be rung for, by task name."""
-    return [func(work_shard, name=TASK_SHARD), func(work_export, name=TASK_EXPORT)]  # type: ignore[arg-type]  # arq types its context loosely
+    heard = {TASK_SHARD: work_shard, TASK_EXPORT: work_export, TASK_COUNT: work_count}
+    return [func(work, name=name) for name, work in heard.items()]  # type: ignore[arg-type]  # arq types its context loosely
 
 
 def _is_id(value: object) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.queue import TASK_EXPORT, TASK_SHARD
+from app.queue import TASK_COUNT, TASK_EXPORT, TASK_SHARD
 from app.resources import Resources
 from app.settings import Settings
 from app.store.calls import lose_calls
@@ -16,6 +16,7 @@ from app.store.models import Job
 from app.store.relations import prune_manual_relations
 from app.store.session import Sessions
 from app.store.shards import expire_leases, list_due_shards, mark_rung
+from app.store.statistics import list_due_counts
 from app.store.tallies import read_tallies
 
 RING_AGAIN_S = 5.0
@@ -108,15 +109,18 @@ async def advance_jobs(sessions: Sessions, settings: Settings) -> None:
 
 
 async def ring_due_work(resources: Resources, messages: int) -> None:
-    """Ring for due shards and exports, a short queue's worth; the backlog stays in PostgreSQL."""
+    """Ring for due shards, exports and counts, a short queue's worth; the backlog stays in PostgreSQL."""
     async with resources.sessions.begin() as session:
         shards = await list_due_shards(session, messages, RING_AGAIN_S)
         await mark_rung(session, [shard_id for shard_id, _ in shards])
         exports = await list_due_exports(session, RING_AGAIN_S)
+        counts = await list_due_counts(session, RING_AGAIN_S)
     if shards:
         await resources.queue.ring(TASK_SHARD, shards)
     if exports:
         await resources.queue.ring(TASK_EXPORT, exports)
+    if counts:
+        await resources.queue.ring(TASK_COUNT, counts)
 
 
 async def sweep(sessions: Sessions) -> None:

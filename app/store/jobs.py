@@ -12,6 +12,7 @@ from app.ids import encode_id
 from app.pipeline.lifecycle import FINAL_STATES, can_move
 from app.store.events import append_event
 from app.store.models import Job
+from app.store.statistics import SETTLE_S, Scope, order_count
 
 
 async def get_job(session: AsyncSession, job_id: int, *, lock: bool = False) -> Job:
@@ -42,7 +43,7 @@ async def list_jobs(
 async def move_job(
     session: AsyncSession, job: Job, target: str, reason: str | None = None, data: dict[str, Any] | None = None
 ) -> None:
-    """Change the state of a job whose row is locked, stamp it and write the event.
+    """Change the state of a job whose row is locked, stamp it and write the event; at its end order its statistics.
 
     Raises ConflictError where the state machine has no such step.
     """
@@ -60,6 +61,8 @@ async def move_job(
     job.finished_at = now if target in FINAL_STATES else None
     await session.flush()
     await append_event(session, job.id, f"job.{target}", data)
+    if target in FINAL_STATES:
+        await order_count(session, Scope("job", job.id), SETTLE_S)
 
 
 async def list_running_jobs(session: AsyncSession, job_ids: Sequence[int]) -> set[int]:

@@ -17,7 +17,7 @@ from app.store.models.columns import (
 )
 from app.store.models.datasets import Dataset, DatasetError, Image, Item
 from app.store.models.jobs import Job, JobEvent, Prompt, Shard, Tally
-from app.store.models.outputs import Export, IdempotencyKey, Statistic
+from app.store.models.outputs import Export, IdempotencyKey, Statistic, StatisticRun
 from app.store.models.pairs import Embedding, Pair, Rejection, Relation
 from app.store.models.work import Call, ItemState, WorkerRow
 
@@ -46,6 +46,7 @@ __all__ = [
     "Relation",
     "Shard",
     "Statistic",
+    "StatisticRun",
     "Tally",
     "WorkerRow",
 ]

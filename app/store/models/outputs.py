@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -14,6 +14,7 @@ from app.store.models.columns import (
     new_key,
     one_of,
     reference,
+    serial_key,
     text_column,
     texts,
     time,
@@ -62,6 +63,29 @@ class Statistic(SQLModel, table=True):
     key: str = Field(sa_column=Column(Text, primary_key=True))
     data: dict[str, Any] = json_column()
     as_of: datetime = time(default_now=True)
+
+
+class StatisticRun(SQLModel, table=True):
+    """A count of a scope's figures: due while `wanted` is ahead of `served`, worked under a lease like an export."""
+
+    __tablename__ = "statistic_run"
+    __table_args__ = (
+        UniqueConstraint("scope", "scope_id", name="statistic_run_scope_key"),
+        Index("statistic_run_due_idx", "due_at", postgresql_where=text("wanted > served")),
+    )
+
+    id: int = serial_key()
+    scope: str = text_column()
+    scope_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    wanted: int = count()
+    served: int = count()
+    due_at: datetime = time(default_now=True)
+    reason: str | None = text_column(nullable=True)
+    fence: int = count()
+    attempts: int = count()
+    owner: str | None = text_column(nullable=True)
+    lease_until: datetime | None = time()
+    rung_at: datetime | None = time()
 
 
 class IdempotencyKey(SQLModel, table=True):

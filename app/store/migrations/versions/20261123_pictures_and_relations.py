@@ -30,6 +30,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope", "scope_id", "key"),
     )
     op.create_table(
+        "statistic_run",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("scope_id", sa.BigInteger(), nullable=False),
+        sa.Column("wanted", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("served", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rung_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("scope", "scope_id", name="statistic_run_scope_key"),
+    )
+    op.create_index(
+        "statistic_run_due_idx",
+        "statistic_run",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("wanted > served"),
+    )
+    op.create_table(
         "image",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("dataset_id", sa.BigInteger(), nullable=False),
@@ -69,5 +93,6 @@ def downgrade() -> None:
     op.drop_column("export", "options")
     op.drop_index("image_sha256_idx", table_name="image")
     op.drop_table("image")
+    op.drop_table("statistic_run")
     op.drop_table("statistic")
     op.drop_table("embedding")
