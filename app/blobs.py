@@ -1,6 +1,8 @@
 """Large files (exports, images, uploads) in object storage: a local folder by default, S3 by URL."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +15,10 @@ CHUNK_BYTES = 1 << 20
 class Blobs:
     """Write-once files by path, written and read as streams."""
 
-    def __init__(self, store: obstore.store.ObjectStore) -> None:
+    def __init__(self, store: obstore.store.ObjectStore, root: Path | None = None) -> None:
+        """root: the folder beneath the store, where it is one on this machine"""
         self._store = store
+        self._root = root
 
     async def write(self, path: str, chunks: AsyncIterator[bytes]) -> tuple[int, str]:
         """Store a stream; answers its size in bytes and its sha256. A stream that fails leaves no file."""
@@ -46,8 +50,26 @@ class Blobs:
         """A small file whole; raises FileNotFoundError."""
         return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
 
+    def size_now(self, path: str) -> int:
+        """`size`, for a thread that may wait."""
+        return int(obstore.head(self._store, path)["size"])
+
+    def read_now(self, path: str, start: int, end: int) -> bytes:
+        """The bytes from `start` to before `end` at once, for a thread that may wait; raises FileNotFoundError."""
+        return bytes(obstore.get_range(self._store, path, start=start, end=end))
+
     async def delete(self, path: str) -> None:
         await obstore.delete_async(self._store, path)
+
+    async def keep_only(self, folder: str, paths: Collection[str]) -> None:
+        """Delete what is in a folder and below it, but for these paths; files torn off half-way go too."""
+        async for page in obstore.list(self._store, folder):
+            for stored in page:
+                if stored["path"] not in paths:
+                    with suppress(FileNotFoundError):
+                        await self.delete(stored["path"])
+        if self._root is not None:
+            await asyncio.to_thread(_sweep_torn, self._root / folder, frozenset(self._root / path for path in paths))
 
 
 def open_blobs(url: str) -> Blobs:
@@ -56,4 +78,12 @@ def open_blobs(url: str) -> Blobs:
         return Blobs(from_url(url))
     folder = Path(url).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    return Blobs(LocalStore(folder, automatic_cleanup=True))
+    return Blobs(LocalStore(folder, automatic_cleanup=True), folder)
+
+
+def _sweep_torn(folder: Path, kept: frozenset[Path]) -> None:
+    """What a killed process was writing lies beside its place and is in no list."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path not in kept:
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()

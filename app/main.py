@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from app.api import datasets, events, exports, jobs, kinds, pairs, prompts, records, shown, statistics, system
+from app.api import datasets, events, exports, jobs, kinds, pairs, prompts, records, statistics, system
 from app.api.auth import KeyDoor, StartRefusedError, check_start
 from app.api.bodies import BodyDoor
 from app.api.deps import accept_json, refuse_unknown_query
@@ -20,9 +20,9 @@ from app.embedded import EmbeddedError, Endpoints, find_running, open_embedded, 
 from app.services.uploads import incoming_folder, sweep_incoming
 from app.settings import Settings, load_settings
 from app.store.migrate import migrate
+from app.version import VERSION
 from app.wiring import open_resources
 
-VERSION = "0.1.0"
 API_POOL_SIZE = 20
 
 _SUMMARY = "Turns visual annotations into multimodal instruction-response pairs."
@@ -88,7 +88,7 @@ def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
     for module in (datasets, kinds, prompts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
-    for module in (events, pairs, exports, shown, statistics):
+    for module in (events, pairs, exports, statistics):
         app.include_router(module.router, prefix="/v1")
     app.include_router(system.landing)
     app.include_router(system.router)

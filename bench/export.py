@@ -17,10 +17,12 @@ from sqlalchemy import text
 
 from app.clock import new_id, utc_now
 from app.ids import encode_id
-from app.services.exports import ExportRequest, submit_export, work_export
+from app.services.exporting.work import work_export
+from app.services.exports import ExportRequest, submit_export
 from app.settings import load_settings
 from app.store import models
-from app.store.export_rows import Selection, number_pairs, show_language, stream_lines
+from app.store.export_lines import stream_lines
+from app.store.export_rows import Selection, number_pairs, show_language
 from app.store.session import Sessions, driver_connection, make_engine, make_sessions
 from app.wiring import open_resources
 from bench.processes import PeakMemory, open_database, run_apart, serve_api

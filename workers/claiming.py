@@ -7,7 +7,7 @@ from typing import Any
 
 from app.resources import Resources
 from app.services.claims import Claim, claim_work
-from app.services.exports import work_export
+from app.services.exporting.work import work_export
 from app.store.exports import list_due_exports
 from app.store.jobs import list_running_jobs
 from app.store.shards import keep_leases

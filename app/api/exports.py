@@ -1,6 +1,6 @@
 """Exports over HTTP: order one, watch it, fetch its files."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,9 +11,9 @@ from starlette.responses import Response
 from app.api.deps import Body, ResourcesDep, accept_json, begin_reading
 from app.api.idempotency import IdempotencyKeyHeader, answer_once
 from app.api.pages import ListBody, PageDep, answer_json, answer_page, answer_resource
-from app.api.ranges import answer_file
+from app.api.ranges import MEDIA_TYPES, answer_file
 from app.api.waiting import await_change, read_wait
-from app.errors import NotFoundError
+from app.errors import Fault, InvalidRequestError, NotFoundError
 from app.ids import decode_id
 from app.services.exports import DONE_STATES, ExportRequest, describe_export, ring_export, submit_export
 from app.store.exports import get_export, list_exports
@@ -28,19 +28,42 @@ class FilterBody(Body):
     """Which English pairs; a translation goes where its English pair goes, unless it was rejected itself."""
 
     status: Status | list[Status] | None = Field(None, description="All but the rejected by default.")
+    language: str | list[str] | None = Field(None, description="The same as `languages`, which it may not contradict.")
+    min_words: int | None = Field(None, ge=0, le=1_000_000, description="Of instruction and response together.")
+    item_ids: list[str] | None = Field(None, min_length=1, max_length=10_000, description="Pairs of these items only.")
+
+
+class SplitBody(Body):
+    """Shares of the items, which add up to 1. Items that share an image or a source id stay together."""
+
+    train: float | None = Field(None, gt=0, le=1)
+    validation: float | None = Field(None, gt=0, le=1)
+    test: float | None = Field(None, gt=0, le=1)
+    seed: int = Field(0, ge=0, lt=2**63)
 
 
 class ExportBody(Body):
     """An order of files."""
 
     job_id: str
-    format: Literal["mimic-it", "jsonl"]
+    format: Literal["mimic-it", "llava", "sharegpt", "openai", "jsonl", "csv", "parquet"]
     languages: list[str] | None = Field(None, max_length=100, description="English and all of the job's by default.")
-    filters: FilterBody = Field(default_factory=lambda: FilterBody.model_construct(status=None))
+    images: Literal["none", "ids", "base64"] = Field("ids", description="`base64` exports the pictures too.")
+    on_missing_images: Literal["fail", "drop_pairs"] = Field(
+        "fail", description="With `base64`: what becomes of pairs whose pictures were not uploaded."
+    )
+    split: SplitBody | None = None
+    filters: FilterBody = Field(
+        default_factory=lambda: FilterBody.model_construct(status=None, language=None, min_words=None, item_ids=None)
+    )
 
 
 class FileView(BaseModel):
     name: str
+    role: str | None
+    language: str | None
+    split: str | None
+    rows: int | None
     bytes: int
     sha256: str
     url: str
@@ -57,6 +80,9 @@ class ExportView(BaseModel):
     job_id: str
     languages: list[str]
     filters: dict[str, Any]
+    images: str
+    on_missing_images: str
+    split: dict[str, Any] | None
     counts: dict[str, Any]
     certificate: dict[str, Any] | None
     files: list[FileView]
@@ -69,9 +95,7 @@ async def post_export(
     request: Request, resources: ResourcesDep, body: ExportBody, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
     """Order files of a job's pairs. A job that still runs is exported as it stands: `counts.is_partial` says so."""
-    status = body.filters.status
-    statuses = [] if status is None else [status] if isinstance(status, str) else list(status)
-    order = ExportRequest(decode_id("job", body.job_id), body.format, body.languages, statuses)
+    order = _read_order(body)
     made: list[Export] = []
 
     async def submit(session: AsyncSession) -> Response:
@@ -131,7 +155,7 @@ async def get_one_export(request: Request, resources: ResourcesDep, export_id: s
     "/exports/{export_id}/files/{name}",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {}, "application/x-ndjson": {}}, "description": "The file."},
+        200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}, "description": "The file."},
         206: {"description": "The range that was asked for."},
         304: {"description": "The client has it."},
         416: {"description": "The range lies outside the file."},
@@ -150,3 +174,45 @@ async def get_file(request: Request, resources: ResourcesDep, export_id: str, na
         return resources.blobs.read(file["path"], start, end)
 
     return answer_file(request, name=name, size=file["bytes"], etag=file["sha256"], read=read)
+
+
+def _read_order(body: ExportBody) -> ExportRequest:
+    filters = body.filters
+    return ExportRequest(
+        job_id=decode_id("job", body.job_id),
+        format=body.format,
+        languages=_choose_languages(body.languages, _list(filters.language)),
+        statuses=_list(filters.status) or [],
+        min_words=filters.min_words,
+        item_ids=_read_items(filters.item_ids),
+        images=body.images,
+        on_missing_images=body.on_missing_images,
+        split=None if body.split is None else body.split.model_dump(exclude_none=True),
+    )
+
+
+def _choose_languages(languages: list[str] | None, filtered: list[str] | None) -> list[str] | None:
+    if languages is None or filtered is None:
+        return filtered if languages is None else languages
+    if set(languages) != set(filtered):
+        fault = Fault("/filters/language", "contradiction", "Leave it out, or name the same ones as `languages`.")
+        raise InvalidRequestError("`languages` and `filters.language` name different languages.", errors=[fault])
+    return languages
+
+
+def _read_items(item_ids: list[str] | None) -> list[int] | None:
+    if item_ids is None:
+        return None
+    numbers, faults = [], []
+    for index, item_id in enumerate(item_ids):
+        try:
+            numbers.append(decode_id("item", item_id))
+        except NotFoundError:
+            faults.append(Fault(f"/filters/item_ids/{index}", "unknown_item", f"{item_id!r} is no id of an item."))
+    if faults:
+        raise InvalidRequestError("Some of the item ids cannot be read.", errors=faults)
+    return numbers
+
+
+def _list(given: str | Sequence[str] | None) -> list[str] | None:
+    return [given] if isinstance(given, str) else None if given is None else list(given)

@@ -12,6 +12,14 @@ from app.errors import RangeError
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
+MEDIA_TYPES = {
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "tar": "application/x-tar",
+}
+
 Reader = Callable[[int, int], AsyncIterator[bytes]]
 
 
@@ -36,7 +44,7 @@ def answer_file(request: Request, *, name: str, size: int, etag: str, read: Read
     headers["Content-Length"] = str(end - start)
     if found is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    media_type = "application/x-ndjson" if name.endswith(".jsonl") else "application/json"
+    media_type = MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     return StreamingResponse(read(start, end), 206 if found else 200, headers, media_type=media_type)
 
 

@@ -16,18 +16,13 @@ from app.errors import UnavailableError
 from app.pipeline.costing import PRICES, price_of, read_overrides
 from app.pipeline.language_codes import LANGUAGES, SOURCE_LANGUAGE
 from app.resources import Resources
-from app.services.exports import WRITERS
+from app.services.exporting.formats import FORMATS
 from app.services.fleet import count_fleet
 from app.store.outages import is_outage
 from app.store.reading import count_jobs_by_state, count_shards_by_state, list_used_models, sum_usage
 
 CHECK_S = 1.5
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-FORMATS = {
-    "mimic-it": "MIMIC-IT: XX_instructions.json and XX_train.json, one of each per language",
-    "jsonl": "one pair a line, as GET /pairs shows it",
-}
 
 _LANDING = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Syphus</title>
@@ -137,8 +132,8 @@ async def get_languages() -> Response:
 
 @catalogue.get("/formats", responses={200: {"model": ListBody}})
 async def get_formats() -> Response:
-    """The formats of `POST /exports`."""
-    return _answer_all([{"object": "format", "name": name, "description": FORMATS[name]} for name in WRITERS])
+    """The formats of `POST /exports`: what each holds, and what can be chosen."""
+    return _answer_all([chosen.describe() for chosen in FORMATS.values()])
 
 
 @catalogue.get("/models", responses={200: {"model": ListBody}})

@@ -1,12 +1,11 @@
-"""The rows of an export, made into lines of JSON by PostgreSQL: one snapshot, one order, memory that does not grow.
+"""The rows of an export: which pairs go out, what each is called, and what one file of them holds.
 
 `named` numbers the chosen English pairs in the order of items and gives each the name it has in the files. For each
-language `shown` holds the pairs of one file, and `linked` their related names, of pairs in the same file only.
+language (and split) `shown` holds the pairs of one file, and `linked` their related names, of pairs in the same file
+only. All of it is one snapshot in temporary tables, so memory does not grow; `export_lines` makes lines of it.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +17,18 @@ from app.store.session import driver_connection
 
 TIMEOUT_S = 6 * 3600.0
 NAMING_ROWS = 5_000
-CHUNKS_AHEAD = 8
 
-# JSON holds no control characters, so neither of these occurs: every line comes out as it is.
-_VERBATIM = {"format": "csv", "quote": "\x01", "delimiter": "\x02"}
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 Namer = Callable[[int, str, int, int, int], str]
 
-_SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off", "SET LOCAL statement_timeout = 0")
+# Nothing is locked here, so nobody waits for an export that rests between two statements.
+_SETTINGS = (
+    "SET LOCAL work_mem = '64MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
 _MAKE_NAMED = (
     "CREATE TEMP TABLE named (seq int NOT NULL, pair_id bigint NOT NULL, item_id bigint NOT NULL,"
     " ordinal smallint NOT NULL, conversation smallint NOT NULL, round smallint NOT NULL, name text NOT NULL)"
@@ -37,23 +39,24 @@ _CHOOSE = f"""
         p.conversation, {ROUND} AS round, i.source_id
     FROM pair p JOIN item i ON i.id = p.item_id
     WHERE p.job_id = $1 AND p.language = 'en' AND p.status = ANY($2::text[])
+        AND ($3::int IS NULL OR p.words >= $3) AND ($4::bigint[] IS NULL OR p.item_id = ANY($4))
+        AND (NOT $5::boolean OR NOT EXISTS (
+            SELECT FROM unnest(i.image_ids) AS wanted (image_id) WHERE NOT EXISTS (
+                SELECT FROM image m WHERE m.dataset_id = i.dataset_id AND m.image_id = wanted.image_id)))
 """  # noqa: S608  (a constant is put in)
 _TELL_APART = """
     UPDATE named SET name = named.name || '_dup' || twin.number
     FROM (SELECT pair_id, row_number() OVER (PARTITION BY name ORDER BY seq) AS number FROM named) AS twin
     WHERE twin.pair_id = named.pair_id AND twin.number > 1
 """
-_SHOW_ENGLISH = """
+_SHOWN = """
     CREATE TEMP TABLE shown ON COMMIT DROP AS
-    SELECT seq, pair_id AS english_id, pair_id, item_id, ordinal, conversation, round, to_json(name)::text AS name
-    FROM named
-"""
-_SHOW_LANGUAGE = """
-    CREATE TEMP TABLE shown ON COMMIT DROP AS
-    SELECT n.seq, n.pair_id AS english_id, t.id AS pair_id, n.item_id, n.ordinal, n.conversation, n.round,
+    SELECT n.seq, n.pair_id AS english_id, {pair_id} AS pair_id, n.item_id, n.ordinal, n.conversation, n.round,
         to_json(n.name)::text AS name
-    FROM named n JOIN pair t ON t.translation_of = n.pair_id AND t.language = '{language}' AND t.status <> 'rejected'
+    FROM named n {joins}
 """
+_OF_LANGUAGE = "JOIN pair t ON t.translation_of = n.pair_id AND t.language = '{}' AND t.status <> 'rejected'"
+_OF_SPLIT = "JOIN placed ON placed.item_id = n.item_id AND placed.split = {:d}"
 _LINK = """
     CREATE TEMP TABLE linked ON COMMIT DROP AS
     SELECT s.seq, s.pair_id, s.item_id, s.ordinal, s.conversation, s.round, s.name, '[' || array_to_string(ARRAY(
@@ -63,75 +66,69 @@ _LINK = """
     ), ',') || ']' AS related
     FROM shown s LEFT JOIN relation r ON r.pair_id = s.english_id
 """
-_ENTRIES = """
-    SELECT ',' || l.name || ':{"instruction":' || to_json(p.instruction)::text || ',"answer":'
-        || to_json(p.response)::text || ',"image_ids":' || to_json(i.image_ids)::text || ',"rel_ins_ids":'
-        || l.related || '}'
-    FROM linked l JOIN pair p ON p.id = l.pair_id JOIN item i ON i.id = l.item_id ORDER BY l.seq
-"""
-_TRAIN = {
-    "empty": "SELECT ',' || name || ':[]' FROM linked ORDER BY seq",
-    "related": "SELECT ',' || name || ':' || related FROM linked ORDER BY seq",
-    "first_two": """
-        SELECT ',' || name || ':[' || coalesce((
-            SELECT string_agg(link::text, ',' ORDER BY place)
-            FROM json_array_elements(related::json) WITH ORDINALITY AS listed (link, place) WHERE place <= 2
-        ), '') || ']' FROM linked ORDER BY seq
-    """,
-    "last_round": """
-        SELECT ',' || name || CASE
-            WHEN before IS NULL THEN ':[]'
-            ELSE ':[' || coalesce(before_that, before) || ',' || before || ']' END
-        FROM (
-            SELECT seq, name, lag(name, 1) OVER rounds AS before, lag(name, 2) OVER rounds AS before_that,
-                lead(name) OVER rounds IS NULL AS is_last
-            FROM shown WINDOW rounds AS (PARTITION BY item_id, conversation ORDER BY ordinal)
-        ) AS round WHERE is_last ORDER BY seq
-    """,
-}
-_LINES = """
-    SELECT '{"id":' || line.id || ',"source_id":' || to_json(i.source_id)::text || ',"ordinal":' || ordinal
-        || ',"conversation":' || conversation || ',"round":' || round
-        || ',"language":"' || language || '","translation_of":' || coalesce(original, 'null')
-        || ',"instruction":' || to_json(instruction)::text || ',"response":' || to_json(response)::text
-        || ',"status":"' || status || '","flags":' || to_json(flags)::text
-        || ',"image_ids":' || to_json(i.image_ids)::text || ',"related_pair_ids":' || related || '}'
-    FROM (
-        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, l.name AS id, NULL AS original,
-            p.language, p.instruction, p.response, p.status, p.flags
-        FROM linked l JOIN pair p ON p.id = l.pair_id WHERE %(has_english)s
-        UNION ALL
-        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, '"' || %(id)s || '"', l.name,
-            t.language, t.instruction, t.response, t.status, t.flags
-        FROM linked l JOIN pair t ON t.translation_of = l.pair_id
-        WHERE t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
-    ) AS line JOIN item i ON i.id = line.item_id
-    ORDER BY seq, original NULLS FIRST, language
-"""
+_COUNT_TRANSLATIONS = text(
+    "SELECT t.language, count(*) FROM named n JOIN pair t ON t.translation_of = n.pair_id"
+    " WHERE t.status <> 'rejected' AND t.language = ANY(:languages) GROUP BY t.language"
+)
+# xmin changes with every change of a row, whoever makes it.
+_FINGERPRINT = text(
+    """
+    SELECT
+        (SELECT count(*) || ':' || coalesce(sum(hashint8extended(id, xmin::text::bigint)), 0)
+            FROM pair WHERE job_id = :job_id) || '/' ||
+        (SELECT count(*) || ':' || coalesce(sum(hashint8extended(pair_id, xmin::text::bigint)), 0)
+            FROM relation WHERE job_id = :job_id) || '/' ||
+        (SELECT count(*) || ':' || coalesce(sum(hashint8extended(id, xmin::text::bigint)), 0)
+            FROM image WHERE dataset_id = :dataset_id)
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which pairs of a job go out: the English ones with these statuses, and their translations."""
+    """Which pairs of a job go out: the English ones that pass every filter, and their translations.
+
+    min_words: words of instruction and response together; item_ids: None for all; is_complete: only pairs all of
+    whose images were uploaded
+    """
 
     job_id: int
     statuses: tuple[str, ...]
+    min_words: int | None = None
+    item_ids: tuple[int, ...] | None = None
+    is_complete: bool = False
+
+    def values(self) -> tuple[Any, ...]:
+        """The parameters of the choice, in order."""
+        items = None if self.item_ids is None else list(self.item_ids)
+        return (self.job_id, list(self.statuses), self.min_words, items, self.is_complete)
+
+
+async def begin_snapshot(session: AsyncSession, job_id: int, dataset_id: int) -> str:
+    """One snapshot for all that follows; the session must be fresh. Answers a fingerprint of what it sees.
+
+    As long as the fingerprint is the same, so are the pairs, relations and images that an export reads.
+    """
+    await _prepare(session)
+    found = await session.execute(_FINGERPRINT, {"job_id": job_id, "dataset_id": dataset_id})
+    return str(found.scalar_one())
 
 
 async def name_pairs(session: AsyncSession, selection: Selection, name: Namer) -> int:
-    """Fill `named`; `name` is a kind's `instruction_id`. Returns how many there are.
+    """Fill `named`; `name(serial, source_id, ordinal, conversation, round)` names a pair. Returns how many there are.
 
     Names that a kind gives twice (source ids may repeat) are told apart by `_dup2` and so on.
     """
     await _prepare(session)
     connection = await driver_connection(session)
+    await connection.execute(_MAKE_NAMED)
     total = 0
-    cursor = await connection.cursor(_CHOOSE + " ORDER BY seq", selection.job_id, list(selection.statuses))
+    cursor = await connection.cursor(_CHOOSE + " ORDER BY seq", *selection.values())
     while rows := await cursor.fetch(NAMING_ROWS, timeout=TIMEOUT_S):
         total += len(rows)
         named = [
-            (seq, pair_id, item_id, *place, name(seq, source_id, *place))
-            for seq, pair_id, item_id, *place, source_id in rows
+            (seq, pair_id, item_id, ordinal, conversation, turn, name(seq, source_id, ordinal, conversation, turn))
+            for seq, pair_id, item_id, ordinal, conversation, turn, source_id in rows
         ]
         await connection.copy_records_to_table("named", records=named, timeout=TIMEOUT_S)
     await connection.execute(_TELL_APART, timeout=TIMEOUT_S)
@@ -143,24 +140,29 @@ async def number_pairs(session: AsyncSession, selection: Selection) -> int:
     """Fill `named` with public ids as names. Returns how many there are."""
     await _prepare(session)
     connection = await driver_connection(session)
+    await connection.execute(_MAKE_NAMED)
     status = await connection.execute(
-        "INSERT INTO named SELECT seq, pair_id, item_id, ordinal, conversation, round, "  # noqa: S608
-        f"{_public_id('pair', 'pair_id')} FROM ({_CHOOSE}) AS chosen ORDER BY seq",
-        selection.job_id,
-        list(selection.statuses),
+        f"INSERT INTO named SELECT seq, pair_id, item_id, ordinal, conversation, round, {public_id('pair', 'pair_id')} "  # noqa: S608
+        f"FROM ({_CHOOSE}) AS chosen ORDER BY seq",
+        *selection.values(),
         timeout=TIMEOUT_S,
     )
     await _index_named(connection)
     return int(status.rpartition(" ")[2])
 
 
-async def show_language(session: AsyncSession, language: str) -> int:
-    """Fill `shown` and `linked` for one language (`en` or a checked code). Returns how many pairs it has."""
+async def show_language(session: AsyncSession, language: str, split: int | None = None) -> int:
+    """Fill `shown` and `linked` for one language (`en` or a checked code). Returns how many pairs it has.
+
+    split: only items that `placed` has there (see `export_splits`).
+    """
     connection = await driver_connection(session)
     await connection.execute("DROP TABLE IF EXISTS linked, shown")
     if not language.isalpha():
         raise ValueError(f"{language!r} is no language code")
-    show = _SHOW_ENGLISH if language == "en" else _SHOW_LANGUAGE.format(language=language)
+    joins = [] if language == "en" else [_OF_LANGUAGE.format(language)]
+    joins += [] if split is None else [_OF_SPLIT.format(split)]
+    show = _SHOWN.format(pair_id="n.pair_id" if language == "en" else "t.id", joins=" ".join(joins))
     status = await connection.execute(show, timeout=TIMEOUT_S)
     await connection.execute("CREATE UNIQUE INDEX ON shown (english_id)", timeout=TIMEOUT_S)
     await connection.execute("ANALYZE shown", timeout=TIMEOUT_S)
@@ -169,78 +171,28 @@ async def show_language(session: AsyncSession, language: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-def stream_entries(session: AsyncSession) -> AsyncIterator[bytes]:
-    """`,"NAME":{"instruction", "answer", "image_ids", "rel_ins_ids"}` and a newline for each pair shown."""
-    return _stream(session, _ENTRIES)
-
-
-def stream_train(session: AsyncSession, rule: str) -> AsyncIterator[bytes]:
-    """`,"NAME":["NAME", …]` and a newline for each pair that is trained on; `rule` is a kind's train rule."""
-    return _stream(session, _TRAIN[rule])
-
-
-def stream_lines(session: AsyncSession, languages: Sequence[str]) -> AsyncIterator[bytes]:
-    """One JSON object a line: each English pair shown and its translations, as far as their languages are asked for."""
-    if not all(language.isalpha() for language in languages):
-        raise ValueError(f"{languages!r} are no language codes")
-    values = {
-        "id": _public_id("pair", "t.id"),
-        "has_english": "TRUE" if "en" in languages else "FALSE",
-        "languages": "{" + ",".join(languages) + "}",
-    }
-    return _stream(session, _LINES % values)
-
-
-async def count_translations(session: AsyncSession, languages: Sequence[str]) -> dict[str, int]:
+async def count_translations(session: AsyncSession, languages: list[str]) -> dict[str, int]:
     """How many translations of the named pairs there are, by language."""
-    statement = text(
-        "SELECT t.language, count(*) FROM named n JOIN pair t ON t.translation_of = n.pair_id"
-        " WHERE t.status <> 'rejected' AND t.language = ANY(:languages) GROUP BY t.language"
-    )
     counts = dict.fromkeys(languages, 0)
-    for language, count in await session.execute(statement, {"languages": list(languages)}):
+    for language, count in await session.execute(_COUNT_TRANSLATIONS, {"languages": languages}):
         counts[language] = count
     return counts
 
 
+def public_id(prefix: str, column: str) -> str:
+    """`app.ids.encode_id` in SQL."""
+    digits = [f"substr('{_ALPHABET}', ({column} >> {shift} & 31)::int + 1, 1)" for shift in range(60, -1, -5)]
+    return f"'{prefix}_' || {' || '.join(digits)}"
+
+
 async def _prepare(session: AsyncSession) -> None:
-    """One snapshot for all that follows; the session must be fresh."""
+    if session.in_transaction():
+        return
     await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    for statement in (*_SETTINGS, _MAKE_NAMED):
+    for statement in _SETTINGS:
         await session.execute(text(statement))
 
 
 async def _index_named(connection: Any) -> None:
     await connection.execute("CREATE UNIQUE INDEX ON named (seq)", timeout=TIMEOUT_S)
     await connection.execute("ANALYZE named", timeout=TIMEOUT_S)
-
-
-def _public_id(prefix: str, column: str) -> str:
-    """`app.ids.encode_id` in SQL."""
-    digits = [f"substr('{_ALPHABET}', ({column} >> {shift} & 31)::int + 1, 1)" for shift in range(60, -1, -5)]
-    return f"'{prefix}_' || {' || '.join(digits)}"
-
-
-async def _stream(session: AsyncSession, query: str) -> AsyncIterator[bytes]:
-    """The output of COPY, pulled: PostgreSQL waits while nobody reads."""
-    connection = await driver_connection(session)
-    chunks: asyncio.Queue[bytes] = asyncio.Queue(CHUNKS_AHEAD)
-    copying = asyncio.ensure_future(
-        connection.copy_from_query(query, output=chunks.put, timeout=TIMEOUT_S, **_VERBATIM)
-    )
-    try:
-        while True:
-            getting = asyncio.ensure_future(chunks.get())
-            await asyncio.wait({getting, copying}, return_when=asyncio.FIRST_COMPLETED)
-            if getting.done():
-                yield getting.result()
-                continue
-            getting.cancel()
-            await copying
-            while not chunks.empty():
-                yield chunks.get_nowait()
-            return
-    finally:
-        copying.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await copying

@@ -40,8 +40,14 @@ _KEEP = text(
 _FINISH = text(
     """
     UPDATE export SET state = :state, reason = :reason, owner = NULL, lease_until = NULL, rung_at = NULL,
-        files = CAST(:files AS jsonb), counts = CAST(:counts AS jsonb), certificate = CAST(:certificate AS jsonb),
-        finished_at = clock_timestamp()
+        progress = '{}'::jsonb, files = CAST(:files AS jsonb), counts = CAST(:counts AS jsonb),
+        certificate = CAST(:certificate AS jsonb), finished_at = clock_timestamp()
+    WHERE id = :export_id AND fence = :fence AND owner = :owner AND state = 'running'
+    """
+)
+_NOTE = text(
+    """
+    UPDATE export SET progress = CAST(:progress AS jsonb)
     WHERE id = :export_id AND fence = :fence AND owner = :owner AND state = 'running'
     """
 )
@@ -131,6 +137,11 @@ async def claim_export(session: AsyncSession, export_id: int, owner: str, lease_
 async def keep_export(session: AsyncSession, lease: ExportLease, lease_s: float) -> bool:
     """Prolong the lease; False where it was lost."""
     return await _update(session, _KEEP, lease, lease_s=lease_s)
+
+
+async def note_progress(session: AsyncSession, lease: ExportLease, progress: dict[str, Any]) -> bool:
+    """Keep what is finished for a later try; False where the lease was lost."""
+    return await _update(session, _NOTE, lease, progress=orjson.dumps(progress).decode())
 
 
 async def finish_export(session: AsyncSession, lease: ExportLease, result: ExportResult) -> bool:

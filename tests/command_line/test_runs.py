@@ -64,7 +64,14 @@ async def test_the_output_folder_tells_everything_about_the_run(command_line: Co
     failed = counts["items"]["failed"]
     assert ended.status == int(failed > 0)
     assert sorted(path.name for path in (command_line.folder / "out").iterdir()) == sorted(
-        ["valid_output.json", "invalid_output.json", "error_messages.json", "query_input.json", "meta.json"]
+        [
+            "valid_output.json",
+            "invalid_output.json",
+            "error_messages.json",
+            "query_input.json",
+            "meta.json",
+            "manifest.json",
+        ]
         + [f"PLAIN_{part}{end}.json" for part in ("instructions", "train") for end in ("", ".zh", ".de")]
     )
     valid = command_line.read("valid_output.json", "out")

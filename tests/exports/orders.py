@@ -9,7 +9,7 @@ import orjson
 from app.clock import new_id
 from app.ids import decode_id, encode_id
 from app.resources import Resources
-from app.services.exports import work_export
+from app.services.exporting.work import work_export
 from app.store import models
 from app.store.session import Sessions
 

@@ -14,7 +14,7 @@ from tests.exports.orders import add_kind_dataset, finish_export, order_export
 
 
 async def fetch_lines(client: httpx2.AsyncClient, export: dict[str, Any]) -> list[dict[str, Any]]:
-    (file,) = export["files"]
+    file, _ = export["files"]
     response = await client.get(file["url"].removeprefix("/v1"))
     assert response.headers["content-type"] == "application/x-ndjson"
     return [orjson.loads(line) for line in response.content.split(b"\n") if line]

@@ -19,7 +19,7 @@ async def test_instructions_and_train_files_hold_each_pair_once(
     job_id = await add_job(sessions, dataset_id)
     await add_pairs(sessions, job_id, items, per_item=2)
     export = await finish_export(client, resources, await order_export(client, job_id, languages=["en"]))
-    assert [file["name"] for file in export["files"]] == ["DC_instructions.json", "DC_train.json"]
+    assert [file["name"] for file in export["files"]] == ["DC_instructions.json", "DC_train.json", "manifest.json"]
     instructions = await fetch_json(client, export, "DC_instructions.json")
     assert sorted(instructions) == ["data", "meta"]
     assert list(instructions["data"]) == [f"DC_INS_0000{n}" for n in range(1, 7)]
@@ -31,7 +31,7 @@ async def test_instructions_and_train_files_hold_each_pair_once(
     }
     train = await fetch_json(client, export, "DC_train.json")
     assert train == {name: value["rel_ins_ids"] for name, value in instructions["data"].items()}
-    assert export["counts"] == {"pairs": 6, "translations": {}, "links": 18, "is_partial": False}
+    assert export["counts"] == {"pairs": 6, "translations": {}, "links": 12, "is_partial": False}
     assert export["certificate"]["valid"] is True
 
 
@@ -51,6 +51,7 @@ async def test_a_language_has_its_own_files_with_the_same_ids(
         "DC_train.zh.json",
         "DC_instructions.fr.json",
         "DC_train.fr.json",
+        "manifest.json",
     ]
     english = await fetch_json(client, export, "DC_instructions.json")
     chinese = await fetch_json(client, export, "DC_instructions.zh.json")

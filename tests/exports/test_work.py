@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.ids import decode_id, encode_id
 from app.resources import Resources
-from app.services.exports import work_export
+from app.services.exporting.work import work_export
 from app.store.exports import ExportResult, claim_export, finish_export, keep_export, list_due_exports, return_export
 from app.store.session import Sessions
 from tests.api.service import add_job, add_pairs

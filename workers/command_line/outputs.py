@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utc_now
 from app.resources import Resources
 from app.services.datasets import describe_dataset
-from app.services.exports import DONE_STATES, ExportRequest, submit_export, work_export
+from app.services.exporting.work import work_export
+from app.services.exports import DONE_STATES, ExportRequest, submit_export
 from app.services.prompts import describe_prompt
 from app.store.exports import get_export
 from app.store.models import Export

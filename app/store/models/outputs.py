@@ -22,7 +22,10 @@ from app.store.models.columns import (
 
 
 class Export(SQLModel, table=True):
-    """Files made from a job's pairs; worked under a lease like a shard."""
+    """Files made from a job's pairs; worked under a lease like a shard.
+
+    `progress` has the files that are finished while others are not: {"fingerprint", "files"}.
+    """
 
     __tablename__ = "export"
     __table_args__ = (
@@ -39,6 +42,9 @@ class Export(SQLModel, table=True):
     languages: list[str] = texts()
     filters: dict[str, Any] = json_column()
     options: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    )
+    progress: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
     )
     counts: dict[str, Any] = json_column()

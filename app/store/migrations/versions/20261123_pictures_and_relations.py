@@ -77,6 +77,12 @@ def upgrade() -> None:
             "options", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
     )
+    op.add_column(
+        "export",
+        sa.Column(
+            "progress", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+        ),
+    )
     op.add_column("job", sa.Column("vision", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True))
     op.add_column("job", sa.Column("relation_rule", sa.Text(), nullable=True))
     op.add_column("pair", sa.Column("conversation", sa.SmallInteger(), server_default=sa.text("0"), nullable=False))
@@ -90,6 +96,7 @@ def downgrade() -> None:
     op.drop_column("pair", "conversation")
     op.drop_column("job", "relation_rule")
     op.drop_column("job", "vision")
+    op.drop_column("export", "progress")
     op.drop_column("export", "options")
     op.drop_index("image_sha256_idx", table_name="image")
     op.drop_table("image")
