@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from app.api import datasets, events, exports, jobs, kinds, pairs, prompts, records, statistics, system
+from app.api import datasets, events, exports, jobs, kinds, pairs, prompts, records, shown, statistics, system
 from app.api.auth import KeyDoor, StartRefusedError, check_start
 from app.api.bodies import BodyDoor
 from app.api.deps import accept_json, refuse_unknown_query
@@ -88,7 +88,7 @@ def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
     for module in (datasets, kinds, prompts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
-    for module in (events, pairs, exports, statistics):
+    for module in (events, pairs, exports, shown, statistics):
         app.include_router(module.router, prefix="/v1")
     app.include_router(system.landing)
     app.include_router(system.router)

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     picture_processes: int = Field(2, ge=1, le=256, description="processes per API or worker that decode pictures")
     picture_memory_bytes: int = Field(2**30, ge=2**29, description="address space of each of them")
 
+    # Addresses of pictures for endpoints that fetch them
+    public_url: str = ""
+    signing_key: str = ""
+    shown_s: int = Field(3600, ge=60, description="how long such an address holds")
+
     log_level: str = "INFO"
 
     @property

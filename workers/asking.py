@@ -1,10 +1,12 @@
 """Requests: the bytes that ask for a unit, and what they can cost at most."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from app.pipeline.costing import worst_case_micros
 from app.pipeline.prompting import ResponseFormat, build_prefix, max_tokens_of
+from app.pipeline.seeing import TOKENS_MARGIN, place_images
 from app.pipeline.translating import build_translation_template
 from app.pipeline.values import Pair, Usage
 from app.services.answers import ItemUnit, PairUnit
@@ -18,6 +20,8 @@ _MARGIN = 1.25
 class _Generating(Protocol):
     def body(self, query: str) -> bytes: ...
 
+    def body_of(self, content: bytes) -> bytes: ...
+
 
 class _Translating(Protocol):
     def body(self, pair: Pair, languages: tuple[str, ...]) -> bytes: ...
@@ -26,6 +30,14 @@ class _Translating(Protocol):
 class _Templates(NamedTuple):
     generating: _Generating
     translating: _Translating
+
+
+class Request(NamedTuple):
+    """A call to make: its bytes, the most micro-dollars it can cost (0 without a budget), the bytes that are text."""
+
+    body: bytes
+    reserve_micros: int
+    text_bytes: int
 
 
 class Requests:
@@ -38,16 +50,24 @@ class Requests:
         self._samples = 0
         self._tokens_per_byte = 0.0
 
-    def build(self, job: JobContext, unit: ItemUnit | PairUnit) -> tuple[bytes, int]:
-        """(body, the most micro-dollars the call can cost; 0 for a job without a budget)."""
+    def build(self, job: JobContext, unit: ItemUnit | PairUnit, pictures: Sequence[str] = ()) -> Request:
+        """The request about a unit; `pictures` are the addresses of those to show with an item."""
         templates = self._templates_of(job)
-        if isinstance(unit, ItemUnit):
+        image_tokens = 0
+        if isinstance(unit, PairUnit):
+            body = templates.translating.body(unit.pair, unit.languages)
+        elif job.vision is None:
             body = templates.generating.body(unit.sentences)
         else:
-            body = templates.translating.body(unit.pair, unit.languages)
+            body = templates.generating.body_of(place_images(unit.sentences, pictures, job.vision.detail))
+            image_tokens = TOKENS_MARGIN * job.vision.tokens
+        text_bytes = len(body) - sum(map(len, pictures))
         if not job.has_budget or job.price is None:
-            return body, 0
-        return body, worst_case_micros(len(body), max_tokens_of(job.parameters), job.price, self._worst_ratio())
+            return Request(body, 0, text_bytes)
+        most = worst_case_micros(
+            text_bytes, max_tokens_of(job.parameters), job.price, self._worst_ratio(), image_tokens
+        )
+        return Request(body, most, text_bytes)
 
     def drop_schema(self) -> bool:
         """Ask for plain text from now on; whether that is news."""

@@ -14,13 +14,25 @@ from app.pipeline.chat import ChatModel, CompletionError
 from app.pipeline.language import LinguaDetector
 from app.pipeline.scripts import LanguageDetector
 from app.resources import Resources
-from app.services.answers import RETRIES, ItemUnit, PaidCall, PairUnit, fail_call, read_item_answer, read_pair_answer
-from app.services.fleet import note_outage, pause_job
+from app.services.answers import (
+    RETRIES,
+    ItemUnit,
+    PaidCall,
+    PairUnit,
+    fail_call,
+    fail_unseen,
+    read_item_answer,
+    read_pair_answer,
+)
+from app.services.claims import JobContext
+from app.services.fleet import pause_job
 from app.services.intents import NewIntent, Refusal, open_calls
+from app.services.showing import UnseenError, show_images
 from app.store.calls import RawAnswer
 from app.store.outcomes import Outcome
 from workers.asking import Requests
 from workers.batching import GroupCommit
+from workers.outages import Outages
 from workers.pacing import Paces
 from workers.recorder import Held, Recorder
 from workers.run import Ask, ShardRun, first_of
@@ -46,6 +58,7 @@ class Caller:
         tasks: Tasks,
         worker_id: str,
     ) -> None:
+        self._resources = resources
         self._sessions = resources.sessions
         self._worker_id = worker_id
         self._slots = resources.settings.concurrency
@@ -59,7 +72,7 @@ class Caller:
         self._pullers: dict[asyncio.Task[Any], bool] = {}
         self._intents: GroupCommit[NewIntent, int | Refusal] = GroupCommit(self._open_calls, _MOST_INTENTS)
         self._detector: LanguageDetector | None = None
-        self._failing: set[int] = set()
+        self._outages = Outages(resources.sessions, tasks)
         self._stopping = False
 
     def start(self) -> None:
@@ -80,7 +93,7 @@ class Caller:
     def stop_run(self, run: ShardRun) -> None:
         """Start nothing more for a run; units that sleep until their next try are let go at once."""
         run.stop()
-        self._failing.discard(run.job.job_id)
+        self._outages.forget(run.job.job_id)
         for ask in [ask for ask in self._sleeping if ask.run is run]:
             self._sleeping.pop(ask).cancel()
             run.settle(ask)
@@ -137,8 +150,13 @@ class Caller:
         """Intend, ask, hand over to the recorder. The room is held on entry and leaves with the answer."""
         job, unit = ask.run.job, ask.unit
         try:
-            body, reserve = self._requests.build(job, unit)
-            opened = await self._intents.put(NewIntent(ask.run.claim.lease, job, ask.stage, unit, reserve))
+            pictures = await self._show(job, unit)
+            request = self._requests.build(job, unit, pictures)
+            intent = NewIntent(ask.run.claim.lease, job, ask.stage, unit, request.reserve_micros)
+            opened = await self._intents.put(intent)
+        except UnseenError as unseen:
+            self._unseen(ask, unseen)
+            return
         except Exception as error:
             log.warning("intent_failed", extra={"error": type(error).__name__})
             self._recorder.room.release()
@@ -150,7 +168,7 @@ class Caller:
             return
         ask.attempts += 1
         try:
-            answer = await self._chat.complete(body, timeout_s=self._requests.timeout_s)
+            answer = await self._chat.complete(request.body, timeout_s=self._requests.timeout_s)
         except CompletionError as error:
             self._paces.note_error(job.model, error)
             self._failed(ask, opened, error)
@@ -160,9 +178,21 @@ class Caller:
             self._drop(ask)
             raise
         self._paces.note_answer(job.model, answer)
-        self._note_answering(job.job_id)
+        self._outages.note_answering(job.job_id)
         raw = RawAnswer(opened, answer.raw, answer.status, answer.latency_ms)
-        self._recorder.put(self._hold(ask, raw, len(body)))
+        self._recorder.put(self._hold(ask, raw, 0 if pictures else request.text_bytes))
+
+    async def _show(self, job: JobContext, unit: ItemUnit | PairUnit) -> tuple[str, ...]:
+        """The addresses of the pictures that go with a unit; raises UnseenError."""
+        if job.vision is None or isinstance(unit, PairUnit):
+            return ()
+        return await show_images(self._resources, job.vision, job.dataset_id, unit.image_ids)
+
+    def _unseen(self, ask: Ask, unseen: UnseenError) -> None:
+        """End an item whose pictures cannot be shown; nothing was asked and nothing is paid."""
+        assert isinstance(ask.unit, ItemUnit)  # noqa: S101  # pairs show none
+        outcome = fail_unseen(ask.run.job, ask.unit, unseen.code, unseen.detail)
+        self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
 
     def _hold(self, ask: Ask, raw: RawAnswer, body_bytes: int) -> Held:
         """How the recorder reads an answer, and what is asked next once that is recorded."""
@@ -200,7 +230,7 @@ class Caller:
         if error.code == "schema_unsupported" or error.code in _REFUSED_AT_THE_DOOR:
             error.retryable = True  # it says nothing about this unit
         if error.outage:
-            self._note_outage(job.job_id)
+            self._outages.note_failing(job.job_id)
         call = PaidCall(call_id, "failed", ask.unit.languages)
         outcome = self._limit(ask, fail_call(job, ask.stage, ask.unit, call, error))
         wait_s = max(_delay_s(ask.attempts), min(error.retry_after_s or 0.0, 60.0))
@@ -260,22 +290,6 @@ class Caller:
     async def _open_calls(self, intents: list[NewIntent]) -> list[int | Refusal]:
         async with self._sessions.begin() as session:
             return await open_calls(session, intents, self._worker_id)
-
-    def _note_outage(self, job_id: int) -> None:
-        if job_id not in self._failing:
-            self._failing.add(job_id)
-            self._tasks.spawn(self._stamp_outage(job_id, out=True))
-
-    def _note_answering(self, job_id: int) -> None:
-        if job_id in self._failing:
-            self._failing.discard(job_id)
-            self._tasks.spawn(self._stamp_outage(job_id, out=False))
-
-    async def _stamp_outage(self, job_id: int, *, out: bool) -> None:
-        try:
-            await note_outage(self._sessions, [job_id], out=out)
-        except Exception as error:
-            log.warning("outage_stamp_failed", extra={"error": type(error).__name__})
 
 
 def _delay_s(attempts: int) -> float:

@@ -184,8 +184,10 @@ class ShardRun:
         """Items to ask about; those with a stored answer are recorded from it, poisoned ones are set aside."""
         job = self.job
         async with self._desk.sessions() as session:
-            pending = await list_pending_items(session, job.job_id, job.dataset_id, self.claim.lease.positions)
-        units = {(p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses) for p in pending}
+            pending = await list_pending_items(
+                session, job.job_id, job.dataset_id, self.claim.lease.positions, with_images=job.vision is not None
+            )
+        units = {(p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses, image_ids=p.image_ids) for p in pending}
 
         def read(unit: ItemUnit | PairUnit, answer: StoredAnswer, rounds: int) -> tuple[Outcome, bool]:
             assert isinstance(unit, ItemUnit)  # noqa: S101  # narrows the type

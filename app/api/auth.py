@@ -17,6 +17,9 @@ OPEN_PATHS = frozenset(
 )
 
 
+OPEN_PREFIX = "/v1/shown/"  # signed addresses: whoever has one may fetch one picture
+
+
 class StartRefusedError(Exception):
     """The service may not start like this; the message says what to set."""
 
@@ -46,13 +49,18 @@ class KeyDoor:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http" and not is_open(scope["path"]):
             try:
                 scope["state"]["principal"] = identify(scope, scope["app"].state.settings)
             except UnauthorizedError as error:
                 await make_problem(error, scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def is_open(path: str) -> bool:
+    """Whether a path is served without a key."""
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIX)
 
 
 def identify(scope: Scope, settings: Settings) -> str:

@@ -46,6 +46,7 @@ class JobView(BaseModel):
     languages: list[str]
     stages: list[str]
     mode: str
+    vision: dict[str, Any] | None = Field(description="How pictures are shown; None where they are not.")
     slice: dict[str, Any]
     limits: dict[str, Any]
     relation_rule: str = Field(description="Which pairs relate to a pair.")

@@ -53,6 +53,15 @@ class LimitsBody(Body):
     concurrency: int | None = Field(None, ge=1, le=100_000)
 
 
+class VisionBody(Body):
+    """How pictures are shown: how many of an item, what they may cost together, and by which way."""
+
+    max_images: int = Field(8, ge=1, le=100)
+    tokens: int = Field(2000, ge=50, le=100_000, description="For all pictures of a call; it decides their size.")
+    detail: Literal["auto", "low", "high"] = "auto"
+    images: Literal["data", "url"] = "data"
+
+
 class JobBody(Body):
     """An order; everything but the dataset has a default."""
 
@@ -65,6 +74,7 @@ class JobBody(Body):
     mode: Literal["online", "batch"] = "online"
     slice: SliceBody = Field(default_factory=lambda: SliceBody.model_construct())
     limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_construct())
+    vision: bool | VisionBody = Field(False, description="Show the model the pictures of each item.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; shown as given.")
     relation_rule: str | None = Field(
         None, max_length=40, description="Which pairs relate to a pair; the rule of the dataset's kind by default."
@@ -200,6 +210,7 @@ def _read_order(body: JobBody) -> JobRequest:
         languages=body.languages,
         stages=body.stages,
         mode=body.mode,
+        vision=body.vision if isinstance(body.vision, bool) else body.vision.model_dump(),
         slice=body.slice.model_dump(exclude_none=True),
         limits=body.limits.model_dump(exclude_none=True),
         metadata=body.metadata,

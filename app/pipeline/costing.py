@@ -80,9 +80,14 @@ def cost_micros(usage: Usage, price: Price) -> int:
     return _round_up(dollars_per_million)
 
 
-def worst_case_micros(prompt_bytes: int, max_tokens: int, price: Price, tokens_per_byte: float = 1.0) -> int:
-    """The most a call can cost, in micro-dollars: a byte makes at most one token, and none is cached."""
-    prompt_tokens = ceil(prompt_bytes * tokens_per_byte)
+def worst_case_micros(
+    prompt_bytes: int, max_tokens: int, price: Price, tokens_per_byte: float = 1.0, image_tokens: int = 0
+) -> int:
+    """The most a call can cost, in micro-dollars: a byte makes at most one token, and none is cached.
+
+    image_tokens: the most its pictures can cost; their bytes are not among `prompt_bytes`
+    """
+    prompt_tokens = ceil(prompt_bytes * tokens_per_byte) + image_tokens
     return _round_up(prompt_tokens * max(price.prompt, price.cached) + max_tokens * price.completion)
 
 

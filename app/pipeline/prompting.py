@@ -61,6 +61,10 @@ class RequestTemplate:
         """The request as JSON bytes for one annotation."""
         return b"%b%b%b" % (self.prefix, _escape(frame_annotation(query)), self.suffix)
 
+    def body_of(self, content: bytes) -> bytes:
+        """The request for a user's content that is JSON already: text and pictures in turns."""
+        return b"%b%b%b" % (self.prefix, content, self.suffix)
+
     def body_size_bound(self, query: str) -> int:
         """No `body(query)` has more bytes: six for each control character is the worst JSON can do to UTF-8."""
         frame = len(OPENING_MARK) + len(CLOSING_MARK) + 8

@@ -31,6 +31,7 @@ class ItemUnit:
     sample: int = 0
     fingerprint: int = 0
     languages: tuple[str, ...] = ()
+    image_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,19 @@ def _fail_unreadable(
     log.error("reply_unreadable", extra={"call": call.call_id, "job": job.job_id}, exc_info=error)
     final = CompletionError("unreadable", f"reading the reply broke: {type(error).__name__}", retryable=False)
     return fail_call(job, stage, unit, call, final)
+
+
+def fail_unseen(job: JobContext, unit: ItemUnit, code: str, detail: str) -> Outcome:
+    """An item that is not asked about, because its pictures cannot be shown."""
+    return Outcome(
+        job_id=job.job_id,
+        stage=Stage.GENERATE,
+        item_id=unit.item_id,
+        sample=unit.sample,
+        verdict="failed",
+        code=code,
+        detail=detail,
+    )
 
 
 def poison_unit(job: JobContext, stage: str, unit: ItemUnit | PairUnit, detail: str) -> Outcome:

@@ -10,6 +10,7 @@ from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
 from app.pipeline.prompting import add_canary
 from app.pipeline.relating import FORMER_RULE
+from app.pipeline.seeing import Vision, add_seeing_note, read_vision
 from app.pipeline.values import Prompt
 from app.services.kinds import kind_of
 from app.services.prompts import to_prompt
@@ -48,6 +49,7 @@ class JobContext:
     house_rules: tuple[HouseRule, ...]
     fewest_pairs: int
     relation_rule: str = FORMER_RULE
+    vision: Vision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
     prompt = await session.get_one(models.Prompt, job.prompt_id)
     dataset = await session.get_one(models.Dataset, job.dataset_id)
     kind = kind_of(dataset.kind)
+    vision, _ = read_vision(job.vision)
+    shown = to_prompt(prompt) if vision is None else add_seeing_note(to_prompt(prompt))
     return JobContext(
         job_id=job.id,
         dataset_id=job.dataset_id,
@@ -129,9 +133,10 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         has_budget=job.budget_micros is not None,
         seed=job.seed,
         calls_per_shard=calls_per_shard,
-        prompt=add_canary(to_prompt(prompt), job.seed),
+        prompt=add_canary(shown, job.seed),
         reply_format=prompt.reply_format,
         house_rules=kind.house_rules,
         fewest_pairs=kind.fewest_pairs,
         relation_rule=job.relation_rule or FORMER_RULE,
+        vision=vision,
     )

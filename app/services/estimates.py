@@ -3,8 +3,9 @@
 The heuristic: four bytes of UTF-8 make a token. A generate call sends the serialised prompt and one annotation;
 its reply is as long as earlier replies for the same prompt and model, else as long as the prompt's own examples,
 else 350 tokens. A translate call sends a fixed frame and one pair and answers it once per language, a third longer.
-p50 multiplies the calls by typical sizes, p95 by pessimistic ones (95th percentiles; twice the typical reply where
-nothing was measured), so p95 is a ceiling to plan with rather than a quantile of the sum.
+Pictures, where they are shown, take their token budget. p50 multiplies the calls by typical sizes, p95 by pessimistic
+ones (95th percentiles; twice the typical reply where nothing was measured, twice the budget of the pictures), so p95
+is a ceiling to plan with rather than a quantile of the sum.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.ids import decode_id
 from app.pipeline.costing import Price, cost_micros
 from app.pipeline.prompting import build_prefix, max_tokens_of, pairs_of
+from app.pipeline.seeing import TOKENS_MARGIN, read_vision
 from app.pipeline.values import Prompt, Usage
 from app.services.fleet import count_fleet
 from app.services.jobs import check_job
@@ -83,9 +85,11 @@ async def estimate_job(session: AsyncSession, settings: Settings, request: JobRe
     cap = max_tokens_of(request.parameters)
     languages = checked["languages"]
     pairs = _pairs_per_item(prompt)
+    vision, _ = read_vision(request.vision)
+    shown = (0, 0) if vision is None else (vision.tokens, TOKENS_MARGIN * vision.tokens)
     cases = [
-        _size_calls(prefix_tokens + items, min(reply, cap), pairs, len(languages))
-        for items, reply in zip(item_tokens, replies, strict=True)
+        _size_calls(prefix_tokens + items + pictures, min(reply, cap), pairs, len(languages))
+        for items, pictures, reply in zip(item_tokens, shown, replies, strict=True)
     ]
     calls = {"generate": checked["items"], "translate": checked["items"] * pairs if languages else 0}
     _, slots = await count_fleet(session)

@@ -12,6 +12,7 @@ from app.ids import encode_id
 from app.pipeline.costing import price_of
 from app.pipeline.prompting import check_parameters
 from app.pipeline.relating import RULES
+from app.pipeline.seeing import Vision, read_vision
 from app.pipeline.sharding import check_slice, choose_positions
 from app.pipeline.translating import check_languages
 from app.pipeline.values import Stage
@@ -19,6 +20,7 @@ from app.services.kinds import kind_of
 from app.services.prompts import ensure_kind_prompt
 from app.settings import Settings
 from app.store import models
+from app.store.images import has_images
 
 _LIMITS = {"max_cost_usd", "deadline_at", "concurrency"}
 _METADATA_ENTRIES = 64
@@ -35,6 +37,7 @@ class JobRequest:
     languages: list[str] = field(default_factory=list)
     stages: list[str] | None = None
     mode: str = "online"
+    vision: bool | dict[str, Any] | None = None
     slice: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +58,7 @@ class Plan:
     deadline_at: datetime | None
     price: dict[str, Any] | None
     relation_rule: str
+    vision: Vision | None
 
 
 async def plan_job(session: AsyncSession, settings: Settings, request: JobRequest) -> Plan:
@@ -73,6 +77,8 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += check_slice(request.slice)
     faults += check_relation_rule(request.relation_rule)
     faults += _check_rest(request)
+    vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
+    faults += unseen
     positions: Sequence[int] = () if faults else choose_positions(dataset.items, request.slice)
     if not faults and not positions:
         message = f"No item is left: the dataset has {dataset.items} items, counted from 0."
@@ -92,6 +98,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
         deadline_at=None if deadline is None else _parse_time(deadline),
         price=None if price is None else asdict(price),
         relation_rule=request.relation_rule or kind_of(dataset.kind).relation_rule,
+        vision=vision,
     )
 
 
@@ -100,6 +107,20 @@ def check_relation_rule(rule: str | None) -> list[Fault]:
     if rule is None or rule in RULES:
         return []
     return [Fault("/relation_rule", "unknown_rule", f"{rule!r} is no rule; there are {', '.join(RULES)}.")]
+
+
+async def _plan_vision(
+    session: AsyncSession, settings: Settings, order: object, dataset: models.Dataset
+) -> tuple[Vision | None, list[Fault]]:
+    """How pictures are shown; an order that needs what is not there is refused before anything is paid for."""
+    vision, faults = read_vision(order)
+    if vision is not None and not await has_images(session, dataset.id):
+        message = "The dataset has no picture yet; send them to POST /v1/datasets/{id}/images first."
+        faults.append(Fault("/vision", "no_images", message))
+    if vision is not None and vision.images == "url" and not (settings.public_url and settings.signing_key):
+        message = 'Signed addresses need SYPHUS_PUBLIC_URL and SYPHUS_SIGNING_KEY; or send the bytes: "data".'
+        faults.append(Fault("/vision/images", "not_configured", message))
+    return vision, faults
 
 
 async def _find_prompt(session: AsyncSession, prompt_id: int | None, kind: str | None) -> models.Prompt:

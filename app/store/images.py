@@ -13,6 +13,7 @@ from app.store.models import Image
 PAGE_ROWS = 1000
 
 _NAMED = text("SELECT image_id, sha256, media_type FROM image WHERE dataset_id = :dataset_id AND image_id = ANY(:ids)")
+_ANY = text("SELECT EXISTS (SELECT 1 FROM image WHERE dataset_id = :dataset_id)")
 _BEYOND = text(
     """
     SELECT image_id, sha256, media_type FROM image WHERE dataset_id = :dataset_id AND image_id > :after
@@ -47,6 +48,11 @@ async def stream_images(session: AsyncSession, dataset_id: int) -> AsyncIterator
         if len(rows) < PAGE_ROWS:
             return
         after = rows[-1].image_id
+
+
+async def has_images(session: AsyncSession, dataset_id: int) -> bool:
+    """Whether any picture of the dataset was uploaded."""
+    return bool((await session.execute(_ANY, {"dataset_id": dataset_id})).scalar_one())
 
 
 async def get_image(session: AsyncSession, number: int) -> Image:

@@ -18,6 +18,7 @@ class PendingItem:
     source_id: str
     sentences: str
     losses: int
+    image_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ _LOSSES = """
 """
 _PENDING_ITEMS = text(
     f"""
-    SELECT i.id, i.source_id, i.sentences, {_LOSSES.format(item="i.id", stage="generate", sample="0")} AS losses
+    SELECT i.id, i.source_id, i.sentences, {_LOSSES.format(item="i.id", stage="generate", sample="0")} AS losses,
+        CASE WHEN :with_images THEN i.image_ids END
     FROM item i
     LEFT JOIN item_state st ON st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = i.id AND st.sample = 0
     WHERE i.dataset_id = :dataset_id AND i.position = ANY(:positions) AND st.item_id IS NULL
@@ -95,11 +97,15 @@ _HANDLING = text("UPDATE call SET handlings = handlings + 1 WHERE id = ANY(:ids)
 
 
 async def list_pending_items(
-    session: AsyncSession, job_id: int, dataset_id: int, positions: Sequence[int]
+    session: AsyncSession, job_id: int, dataset_id: int, positions: Sequence[int], *, with_images: bool = False
 ) -> list[PendingItem]:
-    """Items of these positions that have no outcome; those that lost calls come last."""
-    parameters = {"job_id": job_id, "dataset_id": dataset_id, "positions": list(positions)}
-    return [PendingItem(*row) for row in await session.execute(_PENDING_ITEMS, parameters)]
+    """Items of these positions that have no outcome, those that lost calls last; their image ids only if wanted."""
+    wanted = {"positions": list(positions), "with_images": with_images}
+    parameters = {"job_id": job_id, "dataset_id": dataset_id} | wanted
+    return [
+        PendingItem(row[0], row[1], row[2], row[3], tuple(row[4] or ()))
+        for row in await session.execute(_PENDING_ITEMS, parameters)
+    ]
 
 
 async def list_pending_pairs(

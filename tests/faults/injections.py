@@ -18,6 +18,7 @@ from tests.support.waiting import wait_until
 
 OUTAGE_S = 15.0
 _PATIENCE_S = 60.0
+_OPENS_AFTER = 10  # outages in a row, as the pacer has it
 _ASKING = text("SELECT DISTINCT worker FROM call WHERE state = 'started' AND worker = ANY(:workers) ORDER BY 1")
 
 
@@ -173,7 +174,7 @@ def _find_calm(refused: list[tuple[float, int]]) -> float | None:
     """When the breaker held first: refusals came, what was on its way is over, and half a second is quiet."""
     for start, (at, count) in enumerate(refused):
         quiet = [n for then, n in refused[start:] if then <= at + 0.5]
-        if count and quiet[-1] == count and refused[-1][0] > at + 0.5:
+        if count >= _OPENS_AFTER and quiet[-1] == count and refused[-1][0] > at + 0.5:
             return at
     return None
 

@@ -28,6 +28,7 @@ _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"
     503: "Service Unavailable",
 }
 _HTML = b"<html><head><title>Gateway</title></head><body><h1>It works!</h1></body></html>"
+PICTURE_TOKENS = 255
 _decode_request = msgspec.json.Decoder(ChatRequest).decode
 
 
@@ -52,6 +53,7 @@ class Bill:
     attempts: Counter[bytes] = field(default_factory=Counter)
     paid: Counter[bytes] = field(default_factory=Counter)
     callers: Counter[str] = field(default_factory=Counter)
+    shown: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """All of it but the counts per key."""
@@ -191,6 +193,8 @@ class Connection(asyncio.Protocol):
             self._later(delay_s, lambda: self._send(200, _HTML, "text/html"))
         else:
             state.accept(key, caller, time.monotonic())
+            if request.urls:
+                state.bill.shown.append(request.layout)
             self._later(delay_s, lambda: self._reply(request, key, fault, size))
 
     def _reply(self, request: ChatRequest, key: bytes, fault: str, size: int) -> None:
@@ -296,8 +300,11 @@ def _caller_of(head: bytes) -> str:
 
 
 def _usage(request: ChatRequest, size: int, text: str) -> dict[str, Any]:
-    """Tokens by the rule of four bytes; what precedes the last message counts as cached from 1,024 tokens on."""
-    prompt_tokens = max(1, size // 4)
+    """Tokens by the rule of four bytes, and a fixed price for each picture; what precedes the last message counts as
+    cached from 1,024 tokens on.
+    """
+    text_bytes = size - sum(map(len, request.urls))
+    prompt_tokens = max(1, text_bytes // 4) + PICTURE_TOKENS * len(request.urls)
     prefix = prompt_tokens - len(request.messages[-1].text) // 4
     cached = prefix // 128 * 128 if prefix >= 1024 else 0
     completion_tokens = max(1, len(text.encode("utf-8", "replace")) // 4)

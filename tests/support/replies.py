@@ -1,12 +1,15 @@
 """What the loopback endpoint says: pairs and translations that follow from a hash of the question alone."""
 
 import re
+from base64 import b64decode
 from dataclasses import dataclass
 from hashlib import blake2b
+from io import BytesIO
 from typing import Any
 
 import msgspec
 import orjson
+from PIL import Image
 
 from tests.support.phrases import ANSWERS, COLOURS, PLACES, QUESTIONS, THINGS, TRANSLATED
 
@@ -35,10 +38,35 @@ class ChatRequest(msgspec.Struct):
     response_format: dict[str, Any] | None = None
 
     @property
+    def urls(self) -> list[str]:
+        """The addresses of the pictures in the request, in order."""
+        parts = [part for message in self.messages if isinstance(message.content, list) for part in message.content]
+        return [part["image_url"]["url"] for part in parts if part.get("type") == "image_url"]
+
+    @property
+    def layout(self) -> str:
+        """What stands where in a content of several parts: texts as they are, pictures as their type and size."""
+        content = self.messages[-1].content if self.messages else None
+        if not isinstance(content, list):
+            return ""
+        return "\n".join(_describe_part(part) for part in content)
+
+    @property
     def key(self) -> bytes:
         """A hash of the last user content: what is bought, whoever asks and however often."""
         text = next((message.text for message in reversed(self.messages) if message.role == "user"), "")
         return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _describe_part(part: dict[str, Any]) -> str:
+    if part["type"] == "text":
+        return str(part["text"])
+    url = part["image_url"]["url"]
+    if not url.startswith("data:"):
+        return f"<{url}>"
+    head, _, data = url.partition(";base64,")
+    with Image.open(BytesIO(b64decode(data, validate=True))) as picture:
+        return f"<{head.removeprefix('data:')} {picture.width}x{picture.height}>"
 
 
 @dataclass(frozen=True, slots=True)
