@@ -59,6 +59,26 @@ def require_in_instruction(code: str, message: str, pattern: str) -> HouseRule:
     return HouseRule(code, message, violates, compiled)
 
 
+def require_in_response(code: str, message: str, pattern: str) -> HouseRule:
+    """A rule that refuses a pair whose response does not match the pattern."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def violates(instruction: str, response: str) -> bool:
+        return compiled.search(response) is None
+
+    return HouseRule(code, message, violates, compiled)
+
+
+def forbid_in_instruction(code: str, message: str, pattern: str) -> HouseRule:
+    """A rule that refuses a pair in whose instruction the pattern occurs."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def violates(instruction: str, response: str) -> bool:
+        return compiled.search(instruction) is not None
+
+    return HouseRule(code, message, violates, compiled)
+
+
 def find_any_text(*texts: str) -> Gate:
     """A gate for patterns that ignore case: every match holds one of these texts, in lower case."""
 

@@ -70,6 +70,14 @@ class _ArrayReader(ContainerReader):
             yield self._fault("invalid_json", "A comma stands before the closing bracket. Remove it.", line)
 
 
+def begins_with_member(window: ByteWindow, names: Collection[str]) -> bool:
+    """Whether an object starts at the window's position whose first member bears one of the names."""
+    window.next_byte()
+    window.ensure(_LOOKAHEAD_BYTES)
+    any_name = b"|".join(re.escape(name.encode()) for name in names)
+    return re.compile(rb'\{\s*+"(?:' + any_name + rb')"\s*+:').match(window.data, window.pos) is not None
+
+
 def _take_key(window: ByteWindow) -> str | None:
     """The name of the member at the window's position, used up with its colon; None where there is none."""
     while True:

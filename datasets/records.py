@@ -112,12 +112,15 @@ def _sniff(window: ByteWindow, record_cap_bytes: int) -> FileFormat:
 
 
 def _maps_ids_to_records(raw: bytes) -> bool:
-    """A lone object: `{id: {…}}` is a file of one record by id, anything else one line of JSON lines."""
+    """A lone object: one mostly of objects, `{id: {…}}`, is a file of records by id, another one line of JSON lines."""
     try:
         value = parse_strictly(raw)
     except FlawError:
         return _FIRST_IS_OBJECT.match(raw) is not None
-    return isinstance(value, dict) and all(isinstance(member, dict) for member in value.values())
+    if not isinstance(value, dict):
+        return False
+    objects = sum(isinstance(member, dict) for member in value.values())
+    return 2 * objects > len(value) or not value
 
 
 def _refuse_other_formats(window: ByteWindow, file_format: FileFormat) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from datasets.byte_window import CHUNK_BYTES, ByteWindow
-from datasets.json_members import read_member_arrays
+from datasets.json_members import begins_with_member, read_member_arrays
 from datasets.record_values import Record, RecordError
 
 NAMES = ("images", "annotations")
@@ -99,3 +99,10 @@ def test_a_comma_before_the_bracket_and_a_stray_bracket_are_told_and_cost_nothin
         ("/annotations", "invalid_json"),
         ("/annotations/1", {"b": 2}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "begins"), [(b' {"images": []}', True), (b'{"v": {"images": []}}', False), (b'[{"images": 1}]', False)]
+)
+def test_an_object_of_arrays_is_told_by_the_name_of_its_first_member(content: bytes, begins: bool) -> None:
+    assert begins_with_member(ByteWindow(io.BytesIO(content)), NAMES) is begins

@@ -42,6 +42,35 @@ def test_tv_captions_has_500_moments_of_457_clips(real_files: Path) -> None:
     assert good[0].image_ids[0] == "TVC_IMG_friends_s01e03_seg02_clip_19_0016"
 
 
+def test_funqa_has_20_records_of_4_videos(real_files: Path) -> None:
+    good, bad = read(real_files / "funqa" / "reference.json", "funqa.FunQA")
+    assert [query_input.id for query_input in good] == [
+        "H_A_101_1433_1631",
+        "H_A_112_0000_0432",
+        "H_A_112_0436_0691",
+        "H_A_125_2078_2286",
+    ]
+    parts = [[line.split(": ")[0] for line in query_input.sentences.split("\n")] for query_input in good]
+    assert parts == [["about", "description", "reason", "title"]] * 3 + [["about", "description"]]
+    assert bad == []
+
+
+@pytest.mark.parametrize(("kind", "videos", "others"), [("HumorQA", 4, 10), ("CreativeQA", 2, 14), ("MagicQA", 2, 16)])
+def test_a_collection_of_funqa_takes_what_its_tasks_say(real_files: Path, kind: str, videos: int, others: int) -> None:
+    good, bad = read(real_files / "funqa" / "reference.json", f"funqa.{kind}")
+    assert (len(good), [error.code for error in bad]) == (videos, ["other_family"] * others)
+
+
+def test_two_single_annotations_of_vist_are_two_albums(real_files: Path) -> None:
+    good, bad = read(real_files / "vist" / "single_records.json", "video.VisualStoryTelling")
+    assert [(query_input.id, query_input.image_ids, query_input.line) for query_input in good] == [
+        ("44277", ("VST_IMG_1741642",), 1),
+        ("72157605930515606", ("VST_IMG_2627795780",), 2),
+    ]
+    assert good[0].sentences == "image 1\nannotation: The local parish holds a craft show each year."
+    assert bad == []
+
+
 def test_coco_has_80_images_with_boxes_as_fractions(real_files: Path) -> None:
     good, bad = read(real_files / "coco" / "caps_boxes_coco2014_val_80.jsonl", "llava.Conversation")
     assert (len(good), len(bad)) == (80, 0)
@@ -58,6 +87,10 @@ def test_coco_has_80_images_with_boxes_as_fractions(real_files: Path) -> None:
         ("tvc/sample_val_predictions_first500.jsonl", "video.DenseCaptions"),
         ("spot_the_diff/train.json", "llava.Conversation"),
         ("coco/coco_annotations_39769.json", "llava.Conversation"),
+        ("activitynet_captions/train.json", "egocentric.Ego4D"),
+        ("spot_the_diff/train.json", "funqa.FunQA"),
+        ("tvc/sample_val_predictions_first500.jsonl", "video.VisualStoryTelling"),
+        ("funqa/reference.json", "video.VisualStoryTelling"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_record_by_record(real_files: Path, file: str, kind: str) -> None:

@@ -14,10 +14,16 @@ from datasets.registry import KindNotFoundError, find_kind, list_broken_modules,
 OWN = [
     "change.CocoSpotTheDifference",
     "change.SpotTheDifference",
+    "egocentric.Ego4D",
+    "funqa.CreativeQA",
+    "funqa.FunQA",
+    "funqa.HumorQA",
+    "funqa.MagicQA",
     "llava.Conversation",
     "plain.PlainItems",
     "video.DenseCaptions",
     "video.TVCaptions",
+    "video.VisualStoryTelling",
 ]
 
 

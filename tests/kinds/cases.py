@@ -1,5 +1,6 @@
 """What each kind makes of its fixture: a row for every kind in `datasets/`."""
 
+import json
 from dataclasses import dataclass
 
 
@@ -20,11 +21,27 @@ class KindCase:
     says: str = ""
 
 
+_FROM_MY_EYES = json.dumps(
+    {
+        "pairs": [
+            {"instruction": "Where did I leave the spoon?", "response": "You put it back into the white drawer."},
+            {"instruction": "What should I wash?", "response": "The spoon that you used, and perhaps your cup."},
+            {"instruction": "What does the camera wearer hold?", "response": "You hold a spoon."},
+        ]
+    }
+)
+
 CASES = (
     KindCase("change.CocoSpotTheDifference", "coco_spot_the_difference.json", 2, 1, r"CSD_IMG_\d{12}"),
     KindCase("change.SpotTheDifference", "spot_the_difference.json", 3, 5, r"SD_IMG_\d{5}_[12]"),
+    KindCase("egocentric.Ego4D", "ego4d.json", 3, 8, r"E4D_IMG_\w{4}-uid_\d{8}", _FROM_MY_EYES),
+    KindCase("funqa.CreativeQA", "funqa.json", 1, 12, ""),
+    KindCase("funqa.FunQA", "funqa.json", 3, 5, ""),
+    KindCase("funqa.HumorQA", "funqa.json", 1, 9, ""),
+    KindCase("funqa.MagicQA", "funqa.json", 1, 12, ""),
     KindCase("llava.Conversation", "conversation.jsonl", 5, 4, r"LA_IMG_(\d{12}|bus stop)"),
     KindCase("plain.PlainItems", "plain_items.jsonl", 2, 3, r"door_\d"),
     KindCase("video.DenseCaptions", "dense_captions.json", 1, 6, r"DC_IMG_v_one_\d{4}"),
     KindCase("video.TVCaptions", "tv_captions.jsonl", 3, 3, r"TVC_IMG_\w+_\d{4}"),
+    KindCase("video.VisualStoryTelling", "visual_story_telling.json", 3, 10, r"VST_IMG_\d{4}"),
 )
