@@ -40,7 +40,9 @@ class AbstractDataset:
         clip, an album), `earlier_rounds` of the conversation, or those of `similar_texts` or `similar_images`
     train_rule: what XX_train.json holds: `empty` lists, the `related` ids, the `first_two` of them, or the
         `last_round` only with its last two earlier rounds
-    reply_grammar: how a reply is read; `pairs` is a list of questions, each with its answer
+    reply_grammar: how a reply is written and read: `pairs`, a list of questions, each with its answer, or
+        `conversations`, several of them, each with a title, a reason and rounds that stand on one another
+    conversations, rounds: how many a reply of that grammar has, 0 where their number is left to the model
     fewest_pairs: how many pairs a reply is to hold; one that brings fewer keeps them, and that is noted
     record_cap_bytes: the size of the largest record that is read
     """
@@ -54,6 +56,8 @@ class AbstractDataset:
     relation_rule: ClassVar[RelationRule] = "same_images"
     train_rule: ClassVar[TrainRule] = "related"
     reply_grammar: ClassVar[str] = "pairs"
+    conversations: ClassVar[int] = 0
+    rounds: ClassVar[int] = 0
     fewest_pairs: ClassVar[int] = 1
     record_cap_bytes: ClassVar[int] = RECORD_CAP_BYTES
 

@@ -18,12 +18,14 @@ class HouseRule:
     """`violates(instruction, response)` is true for a pair to refuse with reason `code`.
 
     pattern: what it looks for, where it looks for a pattern at all; for reading, as `violates` has it already.
+    round_number: the round of a conversation, from 0, that it is about; None for every pair.
     """
 
     code: str
     message: str
     violates: Callable[[str, str], bool]
     pattern: re.Pattern[str] | None = None
+    round_number: int | None = None
 
 
 def forbid(
@@ -49,14 +51,14 @@ def forbid(
     return HouseRule(code, message, violates, compiled)
 
 
-def require_in_instruction(code: str, message: str, pattern: str) -> HouseRule:
-    """A rule that refuses a pair whose instruction does not match the pattern."""
+def require_in_instruction(code: str, message: str, pattern: str, *, round_number: int | None = None) -> HouseRule:
+    """A rule that refuses a pair (of this round of a conversation) whose instruction does not match the pattern."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def violates(instruction: str, response: str) -> bool:
         return compiled.search(instruction) is None
 
-    return HouseRule(code, message, violates, compiled)
+    return HouseRule(code, message, violates, compiled, round_number)
 
 
 def require_in_response(code: str, message: str, pattern: str) -> HouseRule:

@@ -2,14 +2,28 @@
 
 import json
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeGuard
+
+PairText = dict[str, str]
+"""A pair as a prompt file holds it: {"Question", "Answer"}."""
+
+
+class ConversationText(TypedDict):
+    """A conversation as a prompt file holds it; the reason may be empty."""
+
+    title: str
+    reason: str
+    rounds: list[PairText]
+
+
+TurnContent = str | list[PairText | ConversationText]
 
 
 class TurnText(TypedDict):
-    """A turn of an in-context example; an assistant's content may be a list of {"Question", "Answer"}."""
+    """A turn of an in-context example; an assistant's content may be a list of pairs, or of conversations."""
 
     role: str
-    content: str | list[dict[str, str]]
+    content: TurnContent
 
 
 class PromptText(TypedDict):
@@ -28,6 +42,8 @@ class PromptError(Exception):
         self.message = message
 
 
+_LIST_SHAPE = 'a list of {"Question", "Answer"}, or of {"title", "reason", "rounds"}'
+_CONVERSATION = {"title": None, "reason": "", "rounds": None}
 _SPELLINGS = {"question": "Question", "answer": "Answer", "instruction": "Question", "response": "Answer"}
 
 
@@ -70,6 +86,16 @@ def check_prompt(value: object) -> PromptText:
     return {"system_message": system_message, "in_context": checked}
 
 
+def is_conversation(content: PairText | ConversationText) -> TypeGuard[ConversationText]:
+    """Whether an entry of an assistant's content is a conversation; all entries of a checked turn are alike."""
+    return "rounds" in content
+
+
+def is_pair(content: PairText | ConversationText) -> TypeGuard[PairText]:
+    """Whether it is a pair by itself."""
+    return "rounds" not in content
+
+
 def _check_turn(turn: object, pointer: str) -> TurnText:
     if not isinstance(turn, dict):
         raise PromptError(pointer, 'A turn is an object {"role": …, "content": …}.')
@@ -79,13 +105,28 @@ def _check_turn(turn: object, pointer: str) -> TurnText:
     if isinstance(content, str) and content.strip():
         return {"role": role, "content": content}
     if role == "user" or not isinstance(content, list) or not content:
-        shape = "a text" if role == "user" else 'a text or a list of {"Question", "Answer"}'
+        shape = "a text" if role == "user" else f"a text or {_LIST_SHAPE}"
         raise PromptError(f"{pointer}/content", f"The content of this turn must be {shape} that is not empty.")
-    pairs = [_check_pair(pair, f"{pointer}/content/{index}") for index, pair in enumerate(content)]
-    return {"role": role, "content": pairs}
+    check = _check_conversation if isinstance(content[0], dict) and "rounds" in content[0] else _check_pair
+    return {"role": role, "content": [check(each, f"{pointer}/content/{index}") for index, each in enumerate(content)]}
 
 
-def _check_pair(pair: object, pointer: str) -> dict[str, str]:
+def _check_conversation(conversation: object, pointer: str) -> ConversationText:
+    shape = 'A conversation is an object {"title": …, "reason": …, "rounds": [{"Question": …, "Answer": …}, …]}.'
+    if not isinstance(conversation, dict) or not conversation.keys() <= {"title", "reason", "rounds"}:
+        raise PromptError(pointer, shape)
+    title, reason, rounds = (conversation.get(name, default) for name, default in _CONVERSATION.items())
+    if not isinstance(title, str) or not title.strip():
+        raise PromptError(f"{pointer}/title", "The conversation has no title; say in one line what it is about.")
+    if not isinstance(reason, str):
+        raise PromptError(f"{pointer}/reason", "The reason must be a text; leave it out where there is none.")
+    if not isinstance(rounds, list) or not rounds:
+        raise PromptError(f"{pointer}/rounds", "The rounds must be a list of pairs that is not empty.")
+    pairs = [_check_pair(pair, f"{pointer}/rounds/{index}") for index, pair in enumerate(rounds)]
+    return {"title": " ".join(title.split()), "reason": " ".join(reason.split()), "rounds": pairs}
+
+
+def _check_pair(pair: object, pointer: str) -> PairText:
     if not isinstance(pair, dict):
         raise PromptError(pointer, 'A pair is an object {"Question": …, "Answer": …}.')
     found: dict[str, str] = {}

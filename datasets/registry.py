@@ -119,6 +119,16 @@ class KindInfo:
         return self.cls.fewest_pairs
 
     @property
+    def conversations(self) -> int:
+        """How many conversations a reply has, 0 where their number is left to the model."""
+        return self.cls.conversations
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds each of them has, 0 where their number is left to the model."""
+        return self.cls.rounds
+
+    @property
     def streams(self) -> bool:
         """Whether the file is read record by record, from a path or an open stream, in bounded memory."""
         return is_streaming(self.cls)

@@ -89,7 +89,7 @@ class Requests:
         key = (job.job_id, response_format)
         if key not in self._templates:
             self._templates[key] = _Templates(
-                build_prefix(job.prompt, job.model, job.parameters, response_format),
+                build_prefix(job.prompt, job.model, job.parameters, response_format, job.grammar),
                 build_translation_template(job.model, job.parameters, response_format),
             )
             if len(self._templates) > _KEPT_TEMPLATES:

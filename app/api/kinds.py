@@ -27,6 +27,7 @@ class KindBody(BaseModel):
     relation_rule: str
     train_rule: str
     fewest_pairs: int
+    reply_grammar: str
     streams: bool
     instruction_id_example: str
 

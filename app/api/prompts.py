@@ -12,7 +12,7 @@ from app.api.idempotency import IdempotencyKeyHeader, answer_once
 from app.api.pages import ListBody, PageDep, answer_json, answer_page, answer_resource
 from app.ids import decode_id
 from app.services.prompts import check_new_prompt, describe_prompt, render_prompt, store_prompt
-from app.store.datasets import get_item
+from app.store.datasets import get_dataset, get_item
 from app.store.prompts import get_prompt, list_prompts
 
 router = APIRouter(tags=["prompts"])
@@ -26,7 +26,7 @@ class PromptRequest(Body):
     in_context: list[dict[str, Any]] = Field(
         default_factory=list,
         description="Turns {role, content} that alternate, the user's first; an assistant's content is a text or "
-        "a list of pairs {instruction, response}.",
+        "a list of pairs {instruction, response}, or of conversations {title, reason, rounds: [pair, …]}.",
     )
     reply_format: Literal["json", "text"] = "json"
     kind: str | None = None
@@ -116,4 +116,5 @@ async def render(
     async with begin_reading(resources) as session:
         prompt = await get_prompt(session, number)
         item = await get_item(session, decode_id("item", body.item_id))
-    return answer_json({**render_prompt(prompt, item.sentences), "item_id": body.item_id})
+        dataset = await get_dataset(session, item.dataset_id)
+    return answer_json({**render_prompt(prompt, item.sentences, dataset.kind), "item_id": body.item_id})

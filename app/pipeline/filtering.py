@@ -1,11 +1,13 @@
 """The rules a pair must pass to be kept; each has a name, and what it refuses keeps its reason and its text."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.pipeline.formats import ParsedReply
+from app.pipeline.formats import EARLIER_ROUND_REFUSED, PAIRS, ParsedReply, ReplyGrammar
+from app.pipeline.formats.schemas import MAX_INSTRUCTION_CHARACTERS, MAX_RESPONSE_CHARACTERS
 from app.pipeline.prompt_leaks import (
     PairKey,
     find_overlap,
@@ -15,7 +17,6 @@ from app.pipeline.prompt_leaks import (
     know_prompt,
     may_overlap,
 )
-from app.pipeline.prompting import MAX_INSTRUCTION_CHARACTERS, MAX_RESPONSE_CHARACTERS
 from app.pipeline.telltales import (
     CANARY,
     ERROR_TEXT,
@@ -40,7 +41,7 @@ __all__ = [
     "find_overlap",
 ]
 
-FILTER_VERSION = "2"
+FILTER_VERSION = "3"
 """Changes whenever a rule changes its mind about any pair, so that a rerun can tell old verdicts from new."""
 
 _LONGEST_EXCUSE = 80  # an example's pair at least this long is never written twice by chance
@@ -61,6 +62,9 @@ class HouseRule(Protocol):
     @property
     def violates(self) -> Callable[[str, str], bool]: ...
 
+    @property
+    def round_number(self) -> int | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class FilterResult:
@@ -72,20 +76,32 @@ class FilterResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pair before the rules, with its key: the words of both halves."""
+    """A pair before the rules, with its key (the words of both halves) and its place in its conversation, from 0."""
 
     pair: Pair
     key: PairKey
+    round_number: int = 0
 
 
 @dataclass(slots=True)
 class ReplyContext:
-    """What the rules look at beside the pair itself."""
+    """What the rules look at beside the pair itself.
+
+    questions: those asked before, each with its conversation; those that open one stand under None as well
+    """
 
     prompt: Prompt
     sentences: str
     seen: set[PairKey] = field(default_factory=set)
-    questions: set[str] = field(default_factory=set)
+    questions: set[tuple[int | None, str]] = field(default_factory=set)
+
+    def keep(self, candidate: Candidate) -> None:
+        """Note a pair that broke no rule."""
+        question = candidate.key[0]
+        self.seen.add(candidate.key)
+        self.questions.add((candidate.pair.conversation, question))
+        if candidate.round_number == 0:
+            self.questions.add((None, question))
 
 
 Rule = Callable[[Candidate, ReplyContext], str]
@@ -100,38 +116,57 @@ def filter_pairs(
     prompt: Prompt,
     sentences: str,
     fewest: int = 1,
+    grammar: ReplyGrammar = PAIRS,
 ) -> FilterResult:
     """Keep the pairs of one item that break no rule.
 
     rejections: what the parser refused, passed through. sentences: the item's annotation. A rejection's ordinal is
     the pair's place in the reply; the first rule that a pair breaks is its reason. Where fewer than `fewest` pairs
     are left, those are kept, and `too_few_pairs` says so: good pairs are not thrown away for others that are missing.
+    Where the grammar keeps the order of rounds, those after a refused one are `earlier_round_refused`.
     """
     context = ReplyContext(prompt, sentences)
     rules = choose_rules(pairs, prompt)
     accepted: list[Pair] = []
     refused = list(rejections)
+    rounds: Counter[int] = Counter()
+    broken: set[int] = set()
     for ordinal, pair in enumerate(pairs):
-        candidate = Candidate(pair, key_of(pair))
-        verdict = _find_broken_rule(candidate, context, rules, house_rules)
-        if verdict is None:
-            context.seen.add(candidate.key)
-            context.questions.add(candidate.key[0])
-            accepted.append(pair)
+        candidate = Candidate(pair, key_of(pair), rounds[pair.conversation])
+        rounds[pair.conversation] += 1
+        if pair.conversation in broken:
+            verdict: tuple[str, str] | None = EARLIER_ROUND_REFUSED
         else:
-            reason, detail = verdict
-            text = f"{pair.instruction}\n{pair.response}"
-            refused.append(Rejection(reason, detail, text, pair, ordinal))
+            verdict = _find_broken_rule(candidate, context, rules, house_rules)
+        if verdict is None:
+            context.keep(candidate)
+            accepted.append(pair)
+            continue
+        if grammar.keeps_order:
+            broken.add(pair.conversation)
+        refused.append(Rejection(*verdict, f"{pair.instruction}\n{pair.response}", pair, ordinal))
     if 0 < len(accepted) < fewest:
         refused.append(Rejection("too_few_pairs", f"{len(accepted)} of at least {fewest} pairs were accepted"))
     return FilterResult(tuple(accepted), tuple(refused))
 
 
 def filter_reply(
-    reply: ParsedReply, *, house_rules: Sequence[HouseRule] = (), prompt: Prompt, sentences: str
+    reply: ParsedReply,
+    *,
+    house_rules: Sequence[HouseRule] = (),
+    prompt: Prompt,
+    sentences: str,
+    grammar: ReplyGrammar = PAIRS,
 ) -> FilterResult:
     """`filter_pairs` for what the parser returned."""
-    return filter_pairs(reply.pairs, reply.rejections, house_rules=house_rules, prompt=prompt, sentences=sentences)
+    return filter_pairs(
+        reply.pairs,
+        reply.rejections,
+        house_rules=house_rules,
+        prompt=prompt,
+        sentences=sentences,
+        grammar=grammar,
+    )
 
 
 def choose_rules(pairs: Sequence[Pair], prompt: Prompt) -> list[tuple[str, Rule]]:
@@ -158,6 +193,8 @@ def _find_broken_rule(
         if detail:
             return reason, detail
     for rule in house_rules:
+        if rule.round_number not in (None, candidate.round_number):
+            continue
         if rule.violates(candidate.pair.instruction, candidate.pair.response):
             return rule.code, rule.message
     return None
@@ -223,7 +260,8 @@ def _find_echo(candidate: Candidate, _: ReplyContext) -> str:
 
 def _find_duplicate(candidate: Candidate, context: ReplyContext) -> str:
     question = candidate.key[0]
-    if question not in context.questions:
+    places = [candidate.pair.conversation, *([None] if candidate.round_number == 0 else [])]
+    if not any((place, question) in context.questions for place in places):
         return ""
     if candidate.key in context.seen:
         return "the same pair stands before it"

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.pipeline.prompting import frame_system_message, pairs_of
+from app.pipeline.formats import read_content
+from app.pipeline.prompting import frame_system_message
 from app.pipeline.values import Pair, Prompt
 
 _WINDOW = 30  # characters; an overlap of twice this is always found
@@ -91,7 +92,7 @@ def fold_text(text: str) -> str:
 @lru_cache(maxsize=_KNOWN_PROMPTS)
 def _study_prompt(prompt: Prompt) -> PromptKnowledge:
     system = fold_text(frame_system_message(prompt))
-    pairs = [pair for turn in prompt.in_context if turn.role == "assistant" for pair in pairs_of(turn)]
+    pairs = [pair for turn in prompt.in_context if turn.role == "assistant" for pair in read_content(turn.content)]
     return PromptKnowledge(
         system,
         frozenset(system[start : start + _WINDOW] for start in range(len(system) - _WINDOW + 1)),

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 
 from app.pipeline.formats import normalise_text
+from app.pipeline.formats.schemas import pair_schema
 from app.pipeline.language_codes import LANGUAGES, SOURCE_LANGUAGE, check_languages, sort_languages
 from app.pipeline.parameters import settle_parameters
-from app.pipeline.prompting import RequestTemplate, ResponseFormat, pair_schema
+from app.pipeline.prompting import RequestTemplate, ResponseFormat
 from app.pipeline.translation_checks import check_translation
 from app.pipeline.translation_examples import EXAMPLES
 from app.pipeline.translation_replies import parse_translations

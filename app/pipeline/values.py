@@ -32,6 +32,19 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversation:
+    """Rounds in their order; what they are about in one line and, where it is told, the reason for it."""
+
+    title: str
+    rounds: tuple[Pair, ...]
+    reason: str = ""
+
+
+Content = tuple[Pair, ...] | tuple[Conversation, ...]
+"""A reply's worth of pairs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """A text that was refused: why (a code), in which words, and the text itself."""
 
@@ -45,10 +58,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn of an in-context example; an assistant's turn is a text or a list of pairs."""
+    """A turn of an in-context example; an assistant's turn is a text, or pairs, or conversations."""
 
     role: str
-    content: str | tuple[Pair, ...]
+    content: str | Content
 
 
 @dataclass(frozen=True, slots=True)

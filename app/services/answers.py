@@ -8,7 +8,6 @@ from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.costing import cost_micros
 from app.pipeline.filtering import filter_pairs
-from app.pipeline.formats import parse_reply
 from app.pipeline.scripts import LanguageDetector
 from app.pipeline.translating import check_translation, parse_translations
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
@@ -76,7 +75,7 @@ def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes
 
 
 def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Completion) -> Outcome:
-    parsed = parse_reply(completion.text, truncated=completion.finish_reason == "length")
+    parsed = job.grammar.parse(completion.text, truncated=completion.finish_reason == "length")
     rejections = parsed.rejections
     if completion.refusal:
         rejections = (Rejection("refusal", "the endpoint reported a refusal", completion.refusal),)
@@ -87,6 +86,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         prompt=job.prompt,
         sentences=unit.sentences,
         fewest=job.fewest_pairs,
+        grammar=job.grammar,
     )
     code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
     pairs = tuple(

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
+from app.pipeline.formats import ReplyGrammar
 from app.pipeline.prompting import add_canary
 from app.pipeline.relating import FORMER_RULE
 from app.pipeline.seeing import Vision, add_seeing_note, read_vision
 from app.pipeline.values import Prompt
-from app.services.kinds import kind_of
+from app.services.kinds import grammar_of, kind_of
 from app.services.prompts import to_prompt
 from app.store import models
 from app.store.calls import lose_older_calls
@@ -48,6 +49,7 @@ class JobContext:
     reply_format: str
     house_rules: tuple[HouseRule, ...]
     fewest_pairs: int
+    grammar: ReplyGrammar
     relation_rule: str = FORMER_RULE
     vision: Vision | None = None
 
@@ -139,4 +141,5 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         fewest_pairs=kind.fewest_pairs,
         relation_rule=job.relation_rule or FORMER_RULE,
         vision=vision,
+        grammar=grammar_of(kind),
     )

@@ -18,14 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.ids import decode_id
 from app.pipeline.costing import Price, cost_micros
-from app.pipeline.prompting import build_prefix, max_tokens_of, pairs_of
+from app.pipeline.formats import ReplyGrammar, read_content
+from app.pipeline.prompting import build_prefix, max_tokens_of
 from app.pipeline.seeing import TOKENS_MARGIN, read_vision
 from app.pipeline.values import Prompt, Usage
 from app.services.fleet import count_fleet
 from app.services.jobs import check_job
+from app.services.kinds import grammar_of, kind_of
 from app.services.planning import JobRequest
 from app.services.prompts import to_prompt
 from app.settings import Settings
+from app.store import models
 from app.store.prompts import get_prompt
 
 BYTES_PER_TOKEN = 4
@@ -78,7 +81,8 @@ async def estimate_job(session: AsyncSession, settings: Settings, request: JobRe
     checked = await check_job(session, settings, request)
     row = await get_prompt(session, decode_id("prompt", checked["prompt_id"]))
     prompt = to_prompt(row)
-    prefix = build_prefix(prompt, checked["model"], request.parameters, "json_schema")
+    grammar = await _find_grammar(session, request)
+    prefix = build_prefix(prompt, checked["model"], request.parameters, "json_schema", grammar)
     prefix_tokens = (len(prefix.prefix) + len(prefix.suffix)) / BYTES_PER_TOKEN
     item_tokens = await _measure_items(session, request)
     replies, basis = await _measure_replies(session, checked["model"], row.id, prompt)
@@ -152,9 +156,14 @@ def _size_calls(prompt: float, reply: float, pairs: int, languages: int) -> Size
 
 
 def _pairs_per_item(prompt: Prompt) -> int:
-    shown = [len(pairs_of(turn)) for turn in prompt.in_context if turn.role == "assistant"]
+    shown = [len(read_content(turn.content)) for turn in prompt.in_context if turn.role == "assistant"]
     counts = [count for count in shown if count]
     return max(1, round(sum(counts) / len(counts))) if counts else DEFAULT_PAIRS
+
+
+async def _find_grammar(session: AsyncSession, request: JobRequest) -> ReplyGrammar:
+    dataset = await session.get_one(models.Dataset, request.dataset_id)
+    return grammar_of(kind_of(dataset.kind))
 
 
 async def _measure_items(session: AsyncSession, request: JobRequest) -> tuple[float, float]:
@@ -174,7 +183,8 @@ async def _measure_replies(
     if median is not None:
         return (median, high), "earlier calls"
     sizes = [
-        sum(len((pair.instruction + pair.response).encode()) + 40 for pair in pairs_of(turn)) / BYTES_PER_TOKEN
+        sum(len((pair.instruction + pair.response).encode()) + 40 for pair in read_content(turn.content))
+        / BYTES_PER_TOKEN
         for turn in prompt.in_context
         if turn.role == "assistant"
     ]

@@ -1,10 +1,12 @@
 """Kinds of datasets: finding them, their prompts, and how they look to a client."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.errors import Fault, InvalidRequestError, NotFoundError
-from app.pipeline.values import Pair, Prompt, Turn
-from datasets.prompts import PromptError, PromptText
+from app.pipeline.formats import ReplyGrammar, find_grammar
+from app.pipeline.values import Content, Conversation, Pair, Prompt, Turn
+from datasets.prompts import PairText, PromptError, PromptText, TurnContent, is_conversation, is_pair
 from datasets.registry import KindInfo, KindNotFoundError, find_kind, list_broken_modules, list_kinds
 
 
@@ -21,6 +23,16 @@ def kind_of(kind: str | None, pointer: str = "kind") -> KindInfo:
         raise InvalidRequestError(message, code="unknown_kind", errors=[fault]) from error
 
 
+def grammar_of(kind: KindInfo) -> ReplyGrammar:
+    """How replies about the kind are written and read; raises InvalidRequestError for a grammar that is not there."""
+    try:
+        return find_grammar(kind.reply_grammar, kind.conversations, kind.rounds)
+    except KeyError as error:
+        message = f"{kind.name} asks for replies in {kind.reply_grammar!r}; there are 'pairs' and 'conversations'."
+        fault = Fault("kind", "unknown_grammar", message)
+        raise InvalidRequestError(message, code="unknown_grammar", errors=[fault]) from error
+
+
 def load_kind_prompt(kind: str | None) -> Prompt:
     """The prompt that a kind brings along; raises InvalidRequestError where it brings none that can be used."""
     info = kind_of(kind)
@@ -35,14 +47,21 @@ def load_kind_prompt(kind: str | None) -> Prompt:
 
 def prompt_of_text(text: PromptText) -> Prompt:
     """A checked prompt file as the pipeline speaks of it."""
-    turns = []
-    for turn in text["in_context"]:
-        content = turn["content"]
-        if isinstance(content, str):
-            turns.append(Turn(turn["role"], content))
-        else:
-            turns.append(Turn(turn["role"], tuple(Pair(pair["Question"], pair["Answer"]) for pair in content)))
+    turns = [Turn(turn["role"], _to_content(turn["content"])) for turn in text["in_context"]]
     return Prompt(text["system_message"], tuple(turns))
+
+
+def _to_content(content: TurnContent) -> str | Content:
+    if isinstance(content, str):
+        return content
+    conversations = [each for each in content if is_conversation(each)]
+    if conversations:
+        return tuple(Conversation(each["title"], _to_pairs(each["rounds"]), each["reason"]) for each in conversations)
+    return _to_pairs([each for each in content if is_pair(each)])
+
+
+def _to_pairs(pairs: Sequence[PairText]) -> tuple[Pair, ...]:
+    return tuple(Pair(pair["Question"], pair["Answer"]) for pair in pairs)
 
 
 def list_kind_bodies() -> list[dict[str, Any]]:
@@ -88,6 +107,7 @@ def describe_kind(kind: KindInfo) -> dict[str, Any]:
         "relation_rule": kind.relation_rule,
         "train_rule": kind.train_rule,
         "fewest_pairs": kind.fewest_pairs,
+        "reply_grammar": kind.reply_grammar,
         "streams": kind.streams,
         "instruction_id_example": kind.instruction_id(1, "1", 0),
     }

@@ -15,7 +15,7 @@ from app.ids import encode_id
 from app.pipeline import values
 from app.pipeline.formats import ReplyFormat
 from app.pipeline.prompting import messages_of
-from app.services.kinds import kind_of, load_kind_prompt, prompt_of_text
+from app.services.kinds import grammar_of, kind_of, load_kind_prompt, prompt_of_text
 from app.store import prompts as store
 from app.store.models import Prompt
 from datasets.prompts import PromptError, check_prompt
@@ -82,15 +82,32 @@ def to_prompt(row: Prompt) -> values.Prompt:
 def _turn_to_json(turn: values.Turn) -> dict[str, Any]:
     if isinstance(turn.content, str):
         return {"role": turn.role, "content": turn.content}
-    pairs = [{"instruction": pair.instruction, "response": pair.response} for pair in turn.content]
-    return {"role": turn.role, "content": pairs}
+    return {"role": turn.role, "content": [_content_to_json(each) for each in turn.content]}
+
+
+def _content_to_json(content: values.Pair | values.Conversation) -> dict[str, Any]:
+    if isinstance(content, values.Pair):
+        return {"instruction": content.instruction, "response": content.response}
+    rounds = [_content_to_json(pair) for pair in content.rounds]
+    return {"title": content.title, "reason": content.reason, "rounds": rounds}
 
 
 def _turn_from_json(turn: dict[str, Any]) -> values.Turn:
     content = turn["content"]
     if isinstance(content, str):
         return values.Turn(turn["role"], content)
-    return values.Turn(turn["role"], tuple(values.Pair(pair["instruction"], pair["response"]) for pair in content))
+    if any("rounds" in each for each in content):
+        return values.Turn(
+            turn["role"],
+            tuple(
+                values.Conversation(each["title"], _pairs_from_json(each["rounds"]), each["reason"]) for each in content
+            ),
+        )
+    return values.Turn(turn["role"], _pairs_from_json(content))
+
+
+def _pairs_from_json(pairs: list[dict[str, Any]]) -> tuple[values.Pair, ...]:
+    return tuple(values.Pair(pair["instruction"], pair["response"]) for pair in pairs)
 
 
 def _hash_content(system_message: str, turns: list[dict[str, Any]], reply_format: str) -> str:
@@ -133,13 +150,14 @@ def check_new_prompt(name: str, prompt: dict[str, Any], reply_format: str, kind:
     return NewPrompt(name, checked, REPLY_FORMATS[reply_format], kind_name)
 
 
-def render_prompt(row: Prompt, query: str) -> dict[str, Any]:
-    """The exact messages for one annotation, and about how many tokens they have (a token is some four bytes).
+def render_prompt(row: Prompt, query: str, kind: str | None) -> dict[str, Any]:
+    """The exact messages for one annotation of a kind, and about how many tokens they have.
 
+    A token is some four bytes.
     A job adds one line of its own to the system message: the mark by which a leaked prompt is known.
     """
     reply_format = REPLY_FORMATS[row.reply_format]
-    messages = messages_of(to_prompt(row), query, reply_format)
+    messages = messages_of(to_prompt(row), query, reply_format, grammar_of(kind_of(kind)))
     size = sum(len(message["content"].encode()) for message in messages)
     return {
         "object": "prompt.rendering",

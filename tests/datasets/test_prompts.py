@@ -5,20 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from datasets.prompts import PromptError, check_prompt, load_prompt_file
+from datasets.prompts import PairText, PromptError, check_prompt, is_conversation, is_pair, load_prompt_file
 from datasets.registry import KindInfo, find_kind, list_kinds
 
 KINDS = [kind.name for kind in list_kinds()]
 
 
-def load(kind: KindInfo) -> list[tuple[str, list[dict[str, str]]]]:
-    """User texts and the pairs that answer them."""
+def load(kind: KindInfo) -> list[tuple[str, list[list[PairText]]]]:
+    """User texts and the conversations that answer them; pairs by themselves are one."""
     turns = kind.load_prompt()["in_context"]
     examples = []
     for user, assistant in zip(turns[::2], turns[1::2], strict=True):
+        content = assistant["content"]
         assert isinstance(user["content"], str)
-        assert isinstance(assistant["content"], list)
-        examples.append((user["content"], assistant["content"]))
+        assert isinstance(content, list)
+        conversations = [each["rounds"] for each in content if is_conversation(each)]
+        examples.append((user["content"], conversations or [[each for each in content if is_pair(each)]]))
     return examples
 
 
@@ -35,9 +37,13 @@ def test_every_kind_brings_a_prompt_with_two_examples_and_treats_annotations_as_
 def test_no_example_breaks_a_house_rule_of_its_kind(name: str) -> None:
     kind = find_kind(name)
     assert kind.house_rules
-    for _, pairs in load(kind):
-        for pair in pairs:
-            assert not [rule.code for rule in kind.house_rules if rule.violates(pair["Question"], pair["Answer"])]
+    for _, conversations in load(kind):
+        assert len(conversations) == (kind.conversations or 1)
+        for rounds in conversations:
+            assert kind.rounds in (0, len(rounds))
+            for number, pair in enumerate(rounds):
+                rules = [rule for rule in kind.house_rules if rule.round_number in (None, number)]
+                assert not [rule.code for rule in rules if rule.violates(pair["Question"], pair["Answer"])]
 
 
 def test_a_prompt_comes_back_in_its_plain_shape(tmp_path: Path) -> None:
@@ -53,7 +59,20 @@ def test_a_prompt_comes_back_in_its_plain_shape(tmp_path: Path) -> None:
     }
 
 
+def test_an_example_may_be_conversations(tmp_path: Path) -> None:
+    path = tmp_path / "prompt.json"
+    rounds = [{"Question": "q", "Answer": "a"}]
+    content = [{"title": "Tea\n for two", "reason": "a kettle", "rounds": rounds}, {"title": "Sleep", "rounds": rounds}]
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": content}]
+    path.write_text(json.dumps({"system_message": "Be kind.", "in_context": turns}))
+    assert load_prompt_file(path)["in_context"][1]["content"] == [
+        {"title": "Tea for two", "reason": "a kettle", "rounds": rounds},
+        {"title": "Sleep", "reason": "", "rounds": rounds},
+    ]
+
+
 USER = {"role": "user", "content": "x"}
+ROUND = {"Question": "q", "Answer": "a"}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +96,21 @@ USER = {"role": "user", "content": "x"}
         (
             {"system_message": "s", "in_context": [USER, {"role": "assistant", "content": [{"Frage": "q"}]}]},
             "/in_context/1/content/0/Frage",
+        ),
+        *(
+            (
+                {"system_message": "s", "in_context": [USER, {"role": "assistant", "content": content}]},
+                f"/in_context/1/content/{pointer}",
+            )
+            for content, pointer in [
+                ([{"rounds": [ROUND]}], "0/title"),
+                ([{"title": "t", "reason": 1, "rounds": [ROUND]}], "0/reason"),
+                ([{"title": "t", "rounds": []}], "0/rounds"),
+                ([{"title": "t", "rounds": [ROUND, {"Question": "q"}]}], "0/rounds/1/Answer"),
+                ([{"title": "t", "rounds": [ROUND], "mood": "good"}], "0"),
+                ([{"title": "t", "rounds": [ROUND]}, ROUND], "1"),
+                ([ROUND, {"title": "t", "rounds": [ROUND]}], "1/title"),
+            ]
         ),
     ],
 )

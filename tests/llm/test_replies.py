@@ -7,14 +7,16 @@ import orjson
 import pytest
 
 from app.pipeline.filtering import filter_reply
-from app.pipeline.formats import parse_reply
+from app.pipeline.formats import find_grammar
 from app.pipeline.language import LinguaDetector
 from app.pipeline.language_codes import LANGUAGES
+from app.pipeline.prompting import ResponseFormat, build_prefix
 from app.pipeline.translating import build_translation_template, check_translation, parse_translations
 from app.pipeline.values import Pair, Prompt
 from datasets.registry import list_kinds
 from tests.support.replies import ChatRequest, english_pairs, reply_text
 
+FORMATS: tuple[ResponseFormat, ...] = ("text", "json_schema")
 TARGETS = [language for language in LANGUAGES if language != "en"]
 KEYS = [number.to_bytes(16, "big") for number in range(60)]
 
@@ -28,16 +30,20 @@ def _convert(body: object) -> ChatRequest:
     return msgspec.convert(body, ChatRequest)
 
 
-@pytest.mark.parametrize("format_", [None, {"type": "json_schema", "json_schema": {"schema": {}}}])
-def test_every_generated_pair_passes_the_filters_of_every_kind(format_: object) -> None:
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_generated_pair_passes_the_filters_of_every_kind(format_: ResponseFormat) -> None:
     refused: Counter[str] = Counter()
-    for number in range(200):
-        request = request_of(f"item {number}", response_format=format_)
-        reply = parse_reply(reply_text(request, request.key, pairs=5, spoiled=0))
-        for kind in list_kinds():
-            result = filter_reply(reply, house_rules=kind.house_rules, prompt=Prompt("Ask."), sentences="a b c")
+    prompt = Prompt("Ask.")
+    for kind in list_kinds():
+        grammar = find_grammar(kind.reply_grammar, kind.conversations, kind.rounds)
+        template = build_prefix(prompt, "loopback", {}, format_, grammar)
+        for number in range(200):
+            request = _convert(orjson.loads(template.body(f"item {number}")))
+            reply = grammar.parse(reply_text(request, request.key, pairs=5, spoiled=0))
+            rules = kind.house_rules
+            result = filter_reply(reply, house_rules=rules, prompt=prompt, sentences="a b c", grammar=grammar)
             refused.update(rejection.reason for rejection in result.rejections)
-            assert len(result.accepted) + len(result.rejections) == 5
+            assert len(result.accepted) == (kind.conversations * kind.rounds or 5)
     assert refused == {}
 
 

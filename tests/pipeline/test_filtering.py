@@ -188,6 +188,7 @@ class _Rule:
     code: str
     message: str
     violates: Callable[[str, str], bool]
+    round_number: int | None = None
 
 
 def test_house_rules_follow_the_baseline_and_give_their_own_reason() -> None:

@@ -9,7 +9,7 @@ from app.pipeline.values import Pair
 
 _TWO = (Pair("What?", "A dog."), Pair("Where?", "Up a hill."))
 
-_SPELLINGS = {
+SPELLINGS = {
     "one newline between pairs": "Question: What?\nAnswer: A dog.\nQuestion: Where?\nAnswer: Up a hill.",
     "two newlines": "Question: What?\nAnswer: A dog.\n\nQuestion: Where?\nAnswer: Up a hill.",
     "short labels": "Q: What?\nA: A dog.\n\nQ: Where?\nA: Up a hill.",
@@ -71,9 +71,9 @@ _SPELLINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("spelling", _SPELLINGS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_spelling_in_use_is_read(spelling: str) -> None:
-    parsed = parse_reply(_SPELLINGS[spelling])
+    parsed = parse_reply(SPELLINGS[spelling])
     assert parsed.pairs == _TWO
     assert parsed.rejections == ()
 
@@ -111,7 +111,7 @@ _CLOSINGS = [
 @pytest.mark.parametrize("closing", _CLOSINGS)
 @pytest.mark.parametrize("spelling", ["two newlines", "numbers alone", "a fence", "rules between"])
 def test_words_to_the_reader_after_the_last_pair_are_refused_by_themselves(closing: str, spelling: str) -> None:
-    parsed = parse_reply(f"{_SPELLINGS[spelling]}\n\n{closing}")
+    parsed = parse_reply(f"{SPELLINGS[spelling]}\n\n{closing}")
     assert parsed.pairs == _TWO
     assert [(refused.reason, refused.text) for refused in parsed.rejections] == [("chatter", closing)]
 
@@ -198,7 +198,7 @@ def test_json_cut_off_between_pairs_loses_nothing() -> None:
 
 
 def test_json_that_closes_is_whole_even_when_the_reply_was_cut() -> None:
-    assert parse_reply(_SPELLINGS["json"], truncated=True).pairs == _TWO
+    assert parse_reply(SPELLINGS["json"], truncated=True).pairs == _TWO
 
 
 def test_nul_and_lone_surrogates_never_reach_a_pair() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.pipeline.formats import normalise_text, parse_reply
+from app.pipeline.formats.schemas import pairs_schema
 from app.pipeline.prompting import (
     PARAMETERS,
     add_canary,
@@ -17,7 +18,6 @@ from app.pipeline.prompting import (
     check_parameters,
     max_tokens_of,
     messages_of,
-    pairs_schema,
 )
 from app.pipeline.values import Pair, Prompt, Turn
 

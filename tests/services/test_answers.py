@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from app.pipeline.formats import PAIRS
 from app.pipeline.scripts import decide_by_script
 from app.pipeline.translating import source_fingerprint
 from app.pipeline.values import Pair, Prompt
@@ -37,6 +38,7 @@ def job(*rules: HouseRule) -> JobContext:
         reply_format="json",
         house_rules=rules,
         fewest_pairs=1,
+        grammar=PAIRS,
     )
 
 

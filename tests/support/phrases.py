@@ -63,6 +63,10 @@ ANSWERS = (
     "The area around {place} would look empty, since the {thing} takes up {number} centimetres of that space.",
     "It belongs beside {place}, and the marks on the ground show a gap of {number} centimetres for the {thing}.",
 )
+SUITS = (
+    "Why does this room suit somebody who looks after the {thing} with the label {number}?",
+    "There is free floor of {number} centimetres near {place}, so the {thing} can be moved and reached from all sides.",
+)
 
 TRANSLATED: dict[str, Phrases] = {
     "zh": Phrases(

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 from PIL import Image
 
-from tests.support.phrases import ANSWERS, COLOURS, PLACES, QUESTIONS, THINGS, TRANSLATED
+from tests.support.phrases import ANSWERS, COLOURS, PLACES, QUESTIONS, SUITS, THINGS, TRANSLATED
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -109,6 +109,34 @@ def english_pairs(key: bytes, count: int) -> list[dict[str, str]]:
     return pairs
 
 
+def english_conversations(key: bytes, conversations: int, rounds: int) -> list[dict[str, Any]]:
+    """So many conversations; the first round of each asks why something suits the place, as kinds may demand."""
+    made = english_pairs(key, conversations * rounds)
+    found = []
+    for number in range(conversations):
+        draw = Draw.of(key, f"talk {number}")
+        slots = {
+            "thing": draw.pick(THINGS, 0),
+            "place": draw.pick(PLACES, 5),
+            "number": 100 + draw.digits % 100_000 * 8 + number,
+        }
+        first = {"instruction": SUITS[0].format(**slots), "response": SUITS[1].format(**slots)}
+        later = made[number * rounds + 1 : (number + 1) * rounds]
+        title, reason = f"Looking after the {slots['thing']}", f"There is room near {slots['place']}."
+        found.append({"title": title, "reason": reason, "rounds": [first, *later]})
+    return found
+
+
+def asked_conversations(request: ChatRequest) -> tuple[int, int] | None:
+    """How many conversations of how many rounds a request wants; None where it wants pairs."""
+    schema = ((request.response_format or {}).get("json_schema") or {}).get("schema") or {}
+    asked = (schema.get("properties") or {}).get("conversations")
+    if asked is not None:
+        return asked["minItems"], asked["items"]["properties"]["rounds"]["minItems"]
+    is_asked = any(message.role == "system" and "`Conversation 1:`" in message.text for message in request.messages)
+    return (3, 3) if is_asked and not request.response_format else None
+
+
 def asked_languages(request: ChatRequest) -> list[str]:
     """The languages a request wants its user content in; none where it is no translation request."""
     format_ = request.response_format or {}
@@ -199,7 +227,21 @@ def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float, 
         return orjson.dumps(replies).decode()
     if says:
         return says
+    asked = asked_conversations(request)
+    if asked is not None:
+        return _write_conversations(english_conversations(key, *asked), in_json=bool(request.response_format))
     made = english_pairs(key, pairs)
-    if request.response_format:
-        return orjson.dumps({"pairs": made}).decode()
+    return orjson.dumps({"pairs": made}).decode() if request.response_format else _write_pairs(made)
+
+
+def _write_conversations(made: list[dict[str, Any]], *, in_json: bool) -> str:
+    if in_json:
+        return orjson.dumps({"conversations": made}).decode()
+    return "\n\n".join(
+        f"Conversation {number}: {each['title']}\nReason: {each['reason']}\n\n{_write_pairs(each['rounds'])}"
+        for number, each in enumerate(made, start=1)
+    )
+
+
+def _write_pairs(made: list[dict[str, str]]) -> str:
     return "\n\n".join(f"Question: {pair['instruction']}\nAnswer: {pair['response']}" for pair in made)

@@ -52,17 +52,24 @@ def _conclude(pieces: list[Piece], text: str) -> ParsedReply:
     return assemble_pairs(spoken, [piece for piece in pieces if isinstance(piece, Rejection)])
 
 
+def read_gap(gap: str) -> Iterator[Rejection]:
+    """Text outside every pair: punctuation, fences and closing words are nothing; more than that is refused."""
+    gap = FENCE.sub("", gap).strip(" \n\t,;[]{}`")
+    if len(gap) > _LONGEST_GAP and not is_chatter(gap) and not _CLOSING_CHATTER.match(gap):
+        yield Rejection("unparseable", "text between the JSON of pairs", gap)
+
+
 def _read_loose(body: str, *, truncated: bool) -> Iterator[Piece]:
     """Whole values, the elements of broken ones, and what is left between and after them."""
     mender, position = Mender(), 0
     for value in scan_json(body):
-        yield from _read_gap(body[position : value.start])
+        yield from read_gap(body[position : value.start])
         if value.closed:
             yield from _read_closed(body, value, mender)
         else:
             yield from _read_open(body, value, mender, truncated=truncated)
         position = value.end
-    yield from _read_gap(body[position:])
+    yield from read_gap(body[position:])
 
 
 def _read_closed(body: str, value: Value, mender: Mender) -> Iterator[Piece]:
@@ -71,7 +78,7 @@ def _read_closed(body: str, value: Value, mender: Mender) -> Iterator[Piece]:
     except ValueError:
         if value.elements:
             yield from _read_elements(body, value, mender)
-            yield from _read_gap(body[value.elements[-1][1] : value.end])
+            yield from read_gap(body[value.elements[-1][1] : value.end])
         else:
             yield from _read_mended(body[value.start : value.end], mender)
     else:
@@ -91,7 +98,7 @@ def _read_open(body: str, value: Value, mender: Mender, *, truncated: bool) -> I
 def _read_elements(body: str, value: Value, mender: Mender) -> Iterator[Piece]:
     position = value.start
     for start, end in value.elements:
-        yield from _read_gap(body[position:start])
+        yield from read_gap(body[position:start])
         yield from _read_mended(body[start:end], mender)
         position = end
 
@@ -102,10 +109,3 @@ def _read_mended(text: str, mender: Mender) -> Iterator[Piece]:
         yield from read_shape(mended)
     else:
         yield Rejection("unparseable", "JSON that cannot be mended", text)
-
-
-def _read_gap(gap: str) -> Iterator[Piece]:
-    """Text outside every pair: punctuation, fences and closing words are nothing; more than that is refused."""
-    gap = FENCE.sub("", gap).strip(" \n\t,;[]{}`")
-    if len(gap) > _LONGEST_GAP and not is_chatter(gap) and not _CLOSING_CHATTER.match(gap):
-        yield Rejection("unparseable", "text between the JSON of pairs", gap)

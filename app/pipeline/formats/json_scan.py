@@ -9,6 +9,7 @@ from json_repair import repair_json
 
 _START = re.compile(r"^[ \t]*+[\[{]|[\[{]\s*+[\"“{\[]", re.MULTILINE)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
+_CLOSERS = str.maketrans("{[", "}]")
 _MOST_TOKENS = 200_000
 _DEEPEST = 64  # json.loads recurses; no reply nests this far
 _MENDING_BUDGET = 98_304  # characters of one reply; mending is slow, and a pair is short
@@ -60,6 +61,27 @@ def scan_json(text: str) -> list[Value]:
     if stack:
         values.append(Value(stack[0][1], len(text), False, elements, max(closed_at, stack[0][1])))
     return values
+
+
+def close_torn(text: str) -> tuple[str, str]:
+    """(the value, closed after the last object inside it that is whole; the rest) of a value that never closes.
+
+    The value is empty where no object in it is whole.
+    """
+    stack: list[str] = []
+    whole, open_then = 0, ""
+    for count, token in enumerate(_TOKEN.finditer(text)):
+        bracket = token[0]
+        if bracket in "{[":
+            if len(stack) == _DEEPEST or count > _MOST_TOKENS:
+                break
+            stack.append(bracket)
+        elif bracket in "}]" and stack:
+            stack.pop()
+            if bracket == "}":
+                whole, open_then = token.end(), "".join(stack)
+    closing = open_then[::-1].translate(_CLOSERS)
+    return text[:whole] + closing, text[whole:]
 
 
 class Mender:

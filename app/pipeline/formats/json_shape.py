@@ -36,7 +36,7 @@ def read_shape(value: Any) -> Iterator[Piece]:
         if isinstance(entry, list):
             stack.extend(reversed(entry))
         elif not isinstance(entry, dict):
-            yield Rejection("unparseable", "a JSON value that is no pair", _write(entry))
+            yield Rejection("unparseable", "a JSON value that is no pair", write_json(entry))
         elif speech := _read_speech(entry):
             yield from speech
         elif halves := _read_halves(entry):
@@ -44,8 +44,23 @@ def read_shape(value: Any) -> Iterator[Piece]:
         else:
             inner = [child for child in entry.values() if isinstance(child, dict | list)]
             if not inner and entry:
-                yield Rejection("unparseable", "a JSON object that is no pair", _write(entry))
+                yield Rejection("unparseable", "a JSON object that is no pair", write_json(entry))
             stack.extend(reversed(inner))
+
+
+def is_round(value: Any) -> bool:
+    """Whether a JSON value is an object with a question or an answer in it."""
+    if not isinstance(value, dict):
+        return False
+    return any(isinstance(piece, Spoken) for piece in _read_speech(value) or _read_halves(value))
+
+
+def write_json(value: Any) -> str:
+    """A JSON value as text, for a rejection."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        return repr(value)
 
 
 def _read_speech(entry: Mapping[Any, Any]) -> list[Piece]:
@@ -76,14 +91,14 @@ def _speak_question(questions: list[tuple[Any, Any]]) -> Piece:
     """Some models set the task under one key and what it is about under another: both are the instruction."""
     texts = [_text_of(value) for _, value in questions]
     if None in texts:
-        return Rejection("unparseable", "a question that is no text", _write(dict(questions)))
+        return Rejection("unparseable", "a question that is no text", write_json(dict(questions)))
     return Spoken(Role.QUESTION, "\n".join(text for text in texts if text))
 
 
 def _speak(role: Role, value: Any) -> Piece:
     text = _text_of(value)
     if text is None:
-        return Rejection("unparseable", f"the {role.value} is no text", _write(value))
+        return Rejection("unparseable", f"the {role.value} is no text", write_json(value))
     return Spoken(role, text)
 
 
@@ -93,7 +108,7 @@ def _text_of(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
-        return _write(value)
+        return write_json(value)
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "\n".join(value)
     return None
@@ -111,10 +126,3 @@ def _read_role(key: str) -> Role | None:
 
 
 _role_of_short_key = lru_cache(maxsize=1024)(_read_role)
-
-
-def _write(value: Any) -> str:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except orjson.JSONEncodeError:
-        return repr(value)

@@ -28,19 +28,28 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """What a reply held; everything that is no pair is a rejection with its text."""
+    """What a reply held; everything that is no pair is a rejection with its text.
+
+    unbroken: how many pairs stand before the first that was refused, all where none was; words around the pairs do
+        not count
+    """
 
     pairs: tuple[Pair, ...]
     rejections: tuple[Rejection, ...]
+    unbroken: int = 0
 
 
-def assemble_pairs(spoken: Iterable[Spoken], rejections: Iterable[Rejection] = ()) -> ParsedReply:
-    """Pair each question with the answer that follows it; `rejections` found earlier come first."""
+def assemble_pairs(spoken: Iterable[Spoken | Rejection], rejections: Iterable[Rejection] = ()) -> ParsedReply:
+    """Pair each question with the answer that follows it; `rejections` found around the pairs come first."""
     pairs: list[Pair] = []
-    refused = list(rejections)
+    around = list(rejections)
+    refused: list[Rejection] = []
+    unbroken = 0
     question: Spoken | None = None
     for piece in spoken:
-        if piece.role is Role.QUESTION:
+        if isinstance(piece, Rejection):
+            refused.append(piece)
+        elif piece.role is Role.QUESTION:
             if question is not None:
                 refused.append(_refuse_lone_question(question))
             question = piece
@@ -49,9 +58,11 @@ def assemble_pairs(spoken: Iterable[Spoken], rejections: Iterable[Rejection] = (
         else:
             _join(question, piece, pairs, refused)
             question = None
+        if not refused:
+            unbroken = len(pairs)
     if question is not None:
         refused.append(_refuse_lone_question(question))
-    return ParsedReply(tuple(pairs), tuple(refused))
+    return ParsedReply(tuple(pairs), (*around, *refused), unbroken)
 
 
 def _join(question: Spoken, answer: Spoken, pairs: list[Pair], refused: list[Rejection]) -> None:
