@@ -72,6 +72,11 @@ async def finish_export(client: httpx2.AsyncClient, resources: Resources, export
 
 async def fetch_json(client: httpx2.AsyncClient, export: dict[str, Any], name: str) -> Any:
     """What a file of an export holds."""
+    return orjson.loads(await fetch(client, export, name))
+
+
+async def fetch(client: httpx2.AsyncClient, export: dict[str, Any], name: str) -> bytes:
+    """The bytes of a file of an export."""
     response = await client.get(f"/exports/{export['id']}/files/{name}")
     assert response.status_code == 200, response.text
-    return orjson.loads(response.content)
+    return response.content
