@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
@@ -28,5 +29,10 @@ async def add_picture(
     digest = sha256(data).hexdigest()
     await resources.blobs.put(image_path(digest), data)
     async with sessions.begin() as session:
-        row = {"dataset_id": dataset_id, "image_id": image_id, "sha256": digest, "media_type": media_type}
+        row: dict[str, Any] = {
+            "dataset_id": dataset_id,
+            "image_id": image_id,
+            "sha256": digest,
+            "media_type": media_type,
+        }
         session.add(models.Image(**row, width=40, height=30, size=len(data), source="test"))

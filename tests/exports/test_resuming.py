@@ -99,7 +99,7 @@ async def test_a_second_export_has_the_same_bytes(
     client: httpx2.AsyncClient, resources: Resources, sessions: Sessions, file_format: str
 ) -> None:
     job_id = await make_job(resources, sessions)
-    order = {"file_format": file_format, "images": "base64", "split": SPLIT}
+    order: dict[str, Any] = {"file_format": file_format, "images": "base64", "split": SPLIT}
     one, other = [await finish_export(client, resources, await order_export(client, job_id, **order)) for _ in range(2)]
     assert digests(one) == digests(other)
     assert one["id"] != other["id"]

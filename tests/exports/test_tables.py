@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
+from app.pipeline.export_schemas import PAIR_COLUMNS
 from app.resources import Resources
 from app.services.exporting import parquet
 from app.store.session import Sessions
@@ -81,8 +82,8 @@ async def test_parquet_has_the_same_rows_typed(
 async def test_rows_are_cut_into_groups_of_a_fixed_size() -> None:
     async def chunks() -> Any:
         for number in range(25_000):
-            row = {name: [] if kind == "texts" else number for name, kind in parquet.PAIR_COLUMNS.items()}
-            row |= {name: "x" for name, kind in parquet.PAIR_COLUMNS.items() if kind == "text"}
+            values: dict[str, Any] = {"texts": [], "number": number, "text": "x"}
+            row = {name: values[kind] for name, kind in PAIR_COLUMNS.items()}
             yield orjson.dumps(row) + b"\n"
 
     content = b"".join([block async for block in parquet.encode_pairs(chunks())])
