@@ -58,6 +58,18 @@ class Blobs:
         """The bytes from `start` to before `end` at once, for a thread that may wait; raises FileNotFoundError."""
         return bytes(obstore.get_range(self._store, path, start=start, end=end))
 
+    async def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            await obstore.head_async(self._store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def move(self, path: str, place: str) -> None:
+        """Give a file another path; raises FileNotFoundError."""
+        await obstore.rename_async(self._store, path, place)
+
     async def delete(self, path: str) -> None:
         await obstore.delete_async(self._store, path)
 

@@ -1,6 +1,7 @@
 """The HTTP service: `create_app`, and `app` for `uvicorn app.main:app`; nothing opens before its lifespan."""
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,13 +11,15 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from app.api import datasets, events, exports, jobs, kinds, pairs, prompts, records, shown, statistics, system
+from app.api import datasets, events, exports, images, jobs, kinds, pairs, prompts, records, shown, statistics, system
 from app.api.auth import KeyDoor, StartRefusedError, check_start
 from app.api.bodies import BodyDoor
 from app.api.deps import accept_json, refuse_unknown_query
 from app.api.middleware import Compress, Envelope
 from app.api.problems import PROBLEM_MEDIA_TYPE, Problem, install_problems
 from app.embedded import EmbeddedError, Endpoints, find_running, open_embedded, resolve_endpoints
+from app.resources import Resources
+from app.services.image_sweeping import sweep_orphans
 from app.services.uploads import incoming_folder, sweep_incoming
 from app.settings import Settings, load_settings
 from app.store.migrate import migrate
@@ -24,6 +27,8 @@ from app.version import VERSION
 from app.wiring import open_resources
 
 API_POOL_SIZE = 20
+
+log = logging.getLogger("syphus.api")
 
 _SUMMARY = "Turns visual annotations into multimodal instruction-response pairs."
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -65,7 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.stopping = asyncio.Event()
             await asyncio.to_thread(sweep_incoming, incoming_folder(resolved))
             with _note_stop_signals(app.state.stopping):
-                yield
+                async with _sweep_images(resources):
+                    yield
             app.state.stopping.set()
 
     app = Service(
@@ -88,7 +94,7 @@ def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
     for module in (datasets, kinds, prompts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
-    for module in (events, pairs, exports, shown, statistics):
+    for module in (events, pairs, exports, images, shown, statistics):
         app.include_router(module.router, prefix="/v1")
     app.include_router(system.landing)
     app.include_router(system.router)
@@ -126,6 +132,19 @@ def _fill(settings: Settings, endpoints: Endpoints) -> Settings:
             "openai_model": endpoints.model_name,
         }
     )
+
+
+@asynccontextmanager
+async def _sweep_images(resources: Resources) -> AsyncIterator[None]:
+    """Go on with what a process that ended had to sweep; a failure waits for the next start."""
+    sweeping = asyncio.create_task(sweep_orphans(resources))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await asyncio.wait({sweeping})
+        if not sweeping.cancelled() and (failure := sweeping.exception()) is not None:
+            log.warning("sweep_failed", extra={"error": type(failure).__name__})
 
 
 @contextmanager

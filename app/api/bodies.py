@@ -14,7 +14,7 @@ from app.errors import AppError, Fault, InvalidRequestError, TooLargeError, Unsu
 
 DEPTH_CAP = 64
 
-_UPLOAD_PATH = re.compile(r"/v1/datasets(/validate|/[^/]+/images)?")
+_UPLOAD_PATH = re.compile(r"/v1/datasets(/validate|/[^/]+/images(/.*)?)?")
 _REWRITTEN = {b"content-length", b"content-encoding", b"transfer-encoding"}
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from app.api.deps import ResourcesDep, begin_reading, begin_writing
@@ -21,6 +22,7 @@ from app.services.datasets import (
     describe_item,
     validate_upload,
 )
+from app.services.image_sweeping import sweep_orphans
 from app.store import datasets as store
 
 router = APIRouter(tags=["datasets"])
@@ -80,10 +82,20 @@ _UPLOAD_DOCS: dict[str, Any] = {
 
 
 class DatasetCounts(BaseModel):
+    """`images` are the different image ids that items name."""
+
     items: int
     unique_source_ids: int
     images: int
     errors: int
+
+
+class DatasetImages(BaseModel):
+    """Pictures: uploaded ones, image ids that items name and that have none, and pictures that no item names."""
+
+    uploaded: int
+    missing: int
+    surplus: int
 
 
 class DatasetBody(BaseModel):
@@ -102,6 +114,7 @@ class DatasetBody(BaseModel):
     bytes: int
     sha256: str | None
     counts: DatasetCounts
+    images: DatasetImages
 
 
 class ValidationBody(BaseModel):
@@ -205,7 +218,7 @@ async def delete_dataset(resources: ResourcesDep, dataset_id: str) -> Response:
     number = decode_id("dataset", dataset_id)
     async with begin_writing(resources) as session:
         await store.delete_dataset(session, number)
-    return Response(status_code=204)
+    return Response(status_code=204, background=BackgroundTask(sweep_orphans, resources))
 
 
 @router.get("/datasets/{dataset_id}/items", response_model=ListBody, summary="Page through a dataset's items")

@@ -1,4 +1,4 @@
-"""Reads multipart forms of any size: one file as a stream, and short text fields."""
+"""Reads multipart forms of any size: files as streams, and short text fields."""
 
 from collections.abc import AsyncIterator
 
@@ -12,14 +12,16 @@ FIELD_CAP_BYTES = 4096
 
 
 class FormReader:
-    """One form: `read` yields the bytes of its file; `fields` is whole when that has ended."""
+    """One form: `read` yields the bytes of its file, or `read_files` of all; `fields` is whole when that has ended."""
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, most_files: int = 1) -> None:
         """Raises InvalidRequestError (400) where the header names no usable boundary."""
         self.fields: dict[str, str] = {}
         self._file_count = 0
+        self._most_files = most_files
+        self._file_name = ""
         self._ended = False
-        self._chunks: list[bytes] = []
+        self._chunks: list[tuple[int, str, bytes]] = []
         self._name: str | None = None
         self._header = b""
         self._value = b""
@@ -47,6 +49,14 @@ class FormReader:
 
     async def read(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The bytes of the part `file`; raises InvalidRequestError for a form that is broken or has no such part."""
+        async for _, _, data in self.read_files(stream):
+            yield data
+
+    async def read_files(self, stream: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, str, bytes]]:
+        """(number from 1, file name, bytes) piece by piece, a file after the other; a new one begins without bytes.
+
+        Raises InvalidRequestError for a form that is broken or has no file.
+        """
         async for chunk in stream:
             try:
                 self._parser.write(chunk)
@@ -80,9 +90,7 @@ class FormReader:
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if b"filename" in options or name == "file":
             self._file_count += 1
-            if self._file_count > 1:
-                fault = Fault(name, "second_file", "One upload makes one dataset; send each file by itself.")
-                raise InvalidRequestError("The form has more than one file.", errors=[fault])
+            self._begin_file(name, options.get(b"filename", b"").decode("utf-8", "replace"))
             return
         if len(self.fields) >= FIELDS_CAP or name in self.fields:
             fault = Fault(name, "repeated_field", f"A form has at most {FIELDS_CAP} fields, each of them once.")
@@ -90,9 +98,19 @@ class FormReader:
         self._name = name
         self._text.clear()
 
+    def _begin_file(self, name: str, file_name: str) -> None:
+        if self._file_count > self._most_files:
+            mend = "One upload makes one dataset; send each file by itself."
+            if self._most_files > 1:
+                mend = f"A form has at most {self._most_files:,} files; pack them into a zip or tar."
+            fault = Fault(name, "second_file" if self._most_files == 1 else "too_many_files", mend)
+            raise InvalidRequestError("The form has more files than one upload takes.", errors=[fault])
+        self._file_name = file_name
+        self._chunks.append((self._file_count, file_name, b""))
+
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if self._name is None:
-            self._chunks.append(data[start:end])
+            self._chunks.append((self._file_count, self._file_name, data[start:end]))
             return
         self._text += data[start:end]
         if len(self._text) > FIELD_CAP_BYTES:

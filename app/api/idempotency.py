@@ -50,7 +50,7 @@ async def answer_once(
     async with begin_writing(resources) as session:
         stored = await claim_key(session, key, route, body_sha256)
         if stored is not None:
-            return _replay(stored)
+            return replay(stored)
         response = await effect(session)
         await keep_response(session, key, route, body_sha256, response)
         return response
@@ -126,5 +126,6 @@ async def keep_response(session: AsyncSession, key: str, route: str, body_sha256
     await save_answer(session, key, route, answer, orjson.dumps(headers).decode())
 
 
-def _replay(stored: StoredAnswer) -> Response:
+def replay(stored: StoredAnswer) -> Response:
+    """The answer that was given before, marked so."""
     return Response(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})

@@ -1,7 +1,7 @@
 """Files over HTTP: whole or by Range, with an ETag, a chunk at a time."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
@@ -23,9 +23,19 @@ MEDIA_TYPES = {
 Reader = Callable[[int, int], AsyncIterator[bytes]]
 
 
-def answer_file(request: Request, *, name: str, size: int, etag: str, read: Reader) -> Response:
+def answer_file(
+    request: Request,
+    *,
+    name: str,
+    size: int,
+    etag: str,
+    read: Reader,
+    media_type: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """200 with the whole, 206 with one range, 304, or 416. `read(start, end)` yields bytes up to before `end`.
 
+    headers: instead of those of a file to be saved that never changes.
     More ranges than one are answered with the whole file, as RFC 9110 allows.
     """
     headers = {
@@ -33,6 +43,7 @@ def answer_file(request: Request, *, name: str, size: int, etag: str, read: Read
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-transform, max-age=31536000, immutable",
         "Content-Disposition": f'attachment; filename="{name}"',
+        **(headers or {}),
     }
     if matches_etag(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
@@ -44,7 +55,7 @@ def answer_file(request: Request, *, name: str, size: int, etag: str, read: Read
     headers["Content-Length"] = str(end - start)
     if found is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    media_type = MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+    media_type = media_type or MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     return StreamingResponse(read(start, end), 206 if found else 200, headers, media_type=media_type)
 
 

@@ -77,7 +77,7 @@ async def receive_upload(request: Request, asked: DatasetRequest, settings: Sett
             detail = "The client left before the body ended."
             raise InvalidRequestError(detail, status=400, code="client_left") from error
         except AppError:
-            await _drain(request, stream)
+            await drain(request, stream)
             raise
         file = SourceFile(spool.path, spool.bytes, spool.sha256)
         inline = None
@@ -117,6 +117,14 @@ def _check_headers(request: Request, settings: Settings) -> tuple[str, bool]:
         raise UnsupportedMediaError(
             f"{media_type!r} is not taken here; send json, jsonl or gzip (`curl -T file`), or multipart/form-data."
         )
+    return media_type, check_encoding(request, media_type, settings)
+
+
+def check_encoding(request: Request, media_type: str, settings: Settings) -> bool:
+    """Whether the body is gzip by Content-Encoding.
+
+    Raises UnsupportedMediaError for another encoding, TooLargeError for a body that says it is.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     is_encoded = encoding in {"gzip", "x-gzip"}
     if not is_encoded and encoding not in {"", "identity"}:
@@ -126,10 +134,10 @@ def _check_headers(request: Request, settings: Settings) -> tuple[str, bool]:
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > settings.upload_cap_bytes:
         raise TooLargeError(f"An upload holds at most {settings.upload_cap_bytes:,} bytes; split the file.")
-    return media_type, is_encoded
+    return is_encoded
 
 
-async def _drain(request: Request, stream: AsyncIterator[bytes]) -> None:
+async def drain(request: Request, stream: AsyncIterator[bytes]) -> None:
     """Read on a little after a refusal: closing on a client that still sends would lose it the answer."""
     if request.headers.get("expect"):
         return

@@ -28,7 +28,7 @@ def serve() -> None:
 
 
 def read_limits(head: dict[str, Any]) -> PictureLimits:
-    """The limits a desk sends first."""
+    """The limits as a desk sends them."""
     return PictureLimits(**{field.name: int(head[field.name]) for field in fields(PictureLimits)})
 
 

@@ -1,6 +1,7 @@
 """A child process of a desk: started with an empty environment, spoken to over pipes, ended for good."""
 
 import asyncio
+import json
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.pictures.values import PictureLimits
-from app.pictures.wire import Message, pack, receive
+from app.pictures.wire import LENGTHS, Message, pack
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {
@@ -61,7 +62,9 @@ class Child:
     async def hear(self) -> Message:
         """Wait for the next message; raises DiedError."""
         try:
-            return await receive(self._output)
+            head_bytes, body_bytes = LENGTHS.unpack(await self._output.readexactly(LENGTHS.size))
+            head = json.loads(await self._output.readexactly(head_bytes))
+            return head, await self._output.readexactly(body_bytes)
         except (asyncio.IncompleteReadError, ConnectionResetError) as error:
             raise await self._explain() from error
 

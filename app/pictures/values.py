@@ -51,3 +51,49 @@ class PictureLimits:
     memory_bytes: int = 2**30
     cpu_s: int = 20
     video_cpu_s: int = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class CutPlan:
+    """Which frames of a video: so many per second from its start on, or so many spread over the whole of it.
+
+    fps is not used where `frames` is given; most_frames: of one video, whatever is asked for.
+    """
+
+    fps: float = 1.0
+    frames: int | None = None
+    most_frames: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of a video, counted from 0: its picture, or why it has none; `seconds` is when it is first seen."""
+
+    number: int
+    seconds: float
+    picture: Picture | None
+    error: PictureError | None
+
+
+@dataclass(frozen=True, slots=True)
+class CutEnd:
+    """How the cutting of a video ended.
+
+    seconds: of what could be decoded; declared_seconds: of what the file promises; decode_errors: packets that
+    could not be decoded; is_cut_off: much less was there than promised; is_capped: `most_frames` was reached
+    """
+
+    seconds: float
+    declared_seconds: float | None
+    decode_errors: int
+    is_cut_off: bool
+    is_capped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of a parquet: an image id with its base64, or why it has none."""
+
+    name: str
+    text: bytes
+    error: PictureError | None

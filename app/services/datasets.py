@@ -275,6 +275,11 @@ def describe_dataset(row: Dataset) -> dict[str, Any]:
             "images": row.images,
             "errors": row.errors,
         },
+        "images": {
+            "uploaded": row.images_uploaded,
+            "missing": row.images - row.images_matched,
+            "surplus": row.images_uploaded - row.images_matched,
+        },
     }
 
 

@@ -1,10 +1,13 @@
-"""Pictures of a dataset as bytes: read by image id, each stored once by its content."""
+"""Pictures of a dataset as bytes: read by image id, each stored once by its content, and as a client sees them."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from app.errors import NotFoundError
+from app.ids import encode_id
 from app.resources import Resources
-from app.store.images import find_images
+from app.store.images import MissingImage, find_images
+from app.store.models import Image
 
 PAGE_IMAGES = 500
 
@@ -12,6 +15,11 @@ PAGE_IMAGES = 500
 def image_path(sha256: str) -> str:
     """Where the bytes of a picture are in storage."""
     return f"images/{sha256[:2]}/{sha256}"
+
+
+def thumbnail_path(sha256: str, side: int) -> str:
+    """Where the small copy of a picture is in storage, once it was asked for."""
+    return f"thumbnails/{side}/{sha256[:2]}/{sha256}"
 
 
 async def open_images(
@@ -36,3 +44,43 @@ async def read_image(resources: Resources, dataset_id: int, image_id: str) -> by
         if data is not None:
             return data
     raise NotFoundError("image", image_id)
+
+
+async def read_thumbnail(resources: Resources, sha256: str, side: int) -> bytes:
+    """A small JPEG of a picture, made when it is first asked for; raises FileNotFoundError, PictureError."""
+    path = thumbnail_path(sha256, side)
+    try:
+        return await resources.blobs.fetch(path)
+    except FileNotFoundError:
+        small = await resources.pictures.shrink(await resources.blobs.fetch(image_path(sha256)), side)
+        await resources.blobs.put(path, small)
+        return small
+
+
+def describe_image(row: Image) -> dict[str, Any]:
+    """The picture as a client sees it."""
+    public_id = encode_id("image", row.id)
+    return {
+        "id": public_id,
+        "object": "image",
+        "dataset_id": encode_id("dataset", row.dataset_id),
+        "image_id": row.image_id,
+        "media_type": row.media_type,
+        "width": row.width,
+        "height": row.height,
+        "bytes": row.size,
+        "sha256": row.sha256,
+        "source": row.source,
+        "url": f"/v1/images/{public_id}",
+        "created_at": row.created_at,
+    }
+
+
+def describe_missing(row: MissingImage) -> dict[str, Any]:
+    """An image id without a picture, and the item that names it."""
+    return {
+        "object": "missing_image",
+        "image_id": row.image_id,
+        "item_id": encode_id("item", row.item_id),
+        "source_id": row.source_id,
+    }

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import ConflictError, NameTakenError, NotFoundError
 from app.ids import encode_id
+from app.store.images import note_orphans
 from app.store.models import Dataset, DatasetError, Item, Job
 from app.store.session import driver_connection
 
@@ -21,7 +22,7 @@ ITEM_COLUMNS = ("dataset_id", "position", "source_id", "sentences", "image_ids",
 ERROR_COLUMNS = ("dataset_id", "seq", "line", "pointer", "code", "message", "source_id")
 
 _LOCK_NAME = text("SELECT pg_try_advisory_xact_lock(hashtextextended('dataset:' || :name, 0))")
-_MAKE_DRY_TABLE = text(f"CREATE TEMP TABLE {DRY_TABLE} (LIKE {ITEM_TABLE}) ON COMMIT DROP")
+_MAKE_DRY_TABLE = text(f"CREATE TEMP TABLE {DRY_TABLE} (LIKE {ITEM_TABLE} INCLUDING DEFAULTS) ON COMMIT DROP")
 _ALLOW_NO_ID = text(f"ALTER TABLE {DRY_TABLE} ALTER COLUMN id DROP NOT NULL")
 
 
@@ -133,12 +134,16 @@ async def list_errors(session: AsyncSession, dataset_id: int, after: int | None,
 
 
 async def delete_dataset(session: AsyncSession, dataset_id: int) -> None:
-    """Remove a dataset with its items and errors. Raises NotFoundError, ConflictError while jobs use it."""
+    """Remove a dataset with its items, errors and pictures, whose bytes may then be swept.
+
+    Raises NotFoundError, ConflictError while jobs use it.
+    """
     await get_dataset(session, dataset_id)
     statement = select(Job.id).where(Job.dataset_id == dataset_id).order_by(Job.id).limit(1)  # type: ignore[call-overload]  # columns
     job_id = (await session.execute(statement)).scalar_one_or_none()
     if job_id is not None:
         raise ConflictError(f"Jobs use this dataset ({encode_id('job', job_id)} is the first); it cannot be deleted.")
+    await note_orphans(session, dataset_id)
     try:
         await session.execute(delete(Dataset).where(Dataset.id == dataset_id))  # type: ignore[arg-type]  # a column
     except IntegrityError as error:

@@ -39,7 +39,6 @@ def job(*rules: HouseRule) -> JobContext:
         house_rules=rules,
         fewest_pairs=1,
         grammar=PAIRS,
-        most_pairs=None,
     )
 
 

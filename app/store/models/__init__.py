@@ -15,7 +15,7 @@ from app.store.models.columns import (
     PAIR_STATUSES,
     SHARD_STATES,
 )
-from app.store.models.datasets import Dataset, DatasetError, Image, Item
+from app.store.models.datasets import Dataset, DatasetError, Image, Item, OrphanImage
 from app.store.models.jobs import Job, JobEvent, Prompt, Shard, Tally
 from app.store.models.outputs import Export, IdempotencyKey, Statistic, StatisticRun
 from app.store.models.pairs import Embedding, Pair, Rejection, Relation
@@ -40,6 +40,7 @@ __all__ = [
     "ItemState",
     "Job",
     "JobEvent",
+    "OrphanImage",
     "Pair",
     "Prompt",
     "Rejection",

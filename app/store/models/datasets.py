@@ -2,7 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from app.store.models.columns import (
@@ -19,6 +30,12 @@ from app.store.models.columns import (
 
 
 class Dataset(SQLModel, table=True):
+    """An upload.
+
+    `images` are the different image ids its items name, `images_uploaded` its pictures, `images_matched` those of them
+    that an item names.
+    """
+
     __tablename__ = "dataset"
     __table_args__ = (UniqueConstraint("name", name="dataset_name_key"), one_of("state", DATASET_STATES))
 
@@ -33,6 +50,8 @@ class Dataset(SQLModel, table=True):
     items: int = count()
     unique_source_ids: int = count()
     images: int = count(BigInteger)
+    images_uploaded: int = count(BigInteger)
+    images_matched: int = count(BigInteger)
     errors: int = count()
     bytes: int = count(BigInteger)
     sha256: str | None = text_column(nullable=True)
@@ -56,7 +75,10 @@ class DatasetError(SQLModel, table=True):
 
 
 class Item(SQLModel, table=True):
-    """One annotation. `image_set` is a hash of `image_ids` (null without images): items that share it share images."""
+    """One annotation. `image_set` is a hash of `image_ids` (null without images): items that share it share images.
+
+    `has_found_images`: the annotation names none; `image_ids` are the uploaded ones that begin as its kind says.
+    """
 
     __tablename__ = "item"
     __table_args__ = (
@@ -78,6 +100,17 @@ class Item(SQLModel, table=True):
     sentences: str = text_column()
     image_ids: list[str] = texts()
     image_set: int | None = Field(sa_column=Column(BigInteger, nullable=True))
+    has_found_images: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+
+
+class OrphanImage(SQLModel, table=True):
+    """Bytes in storage that no picture may need any more, until they are swept."""
+
+    __tablename__ = "orphan_image"
+
+    sha256: str = Field(sa_column=Column(Text, primary_key=True))
 
 
 class Image(SQLModel, table=True):
@@ -94,7 +127,7 @@ class Image(SQLModel, table=True):
 
     id: int = serial_key()
     dataset_id: int = reference("dataset.id")
-    image_id: str = text_column()
+    image_id: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
     sha256: str = text_column()
     media_type: str = text_column()
     width: int = Field(sa_column=Column(Integer, nullable=False))

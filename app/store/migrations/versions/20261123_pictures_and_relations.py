@@ -57,7 +57,7 @@ def upgrade() -> None:
         "image",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("dataset_id", sa.BigInteger(), nullable=False),
-        sa.Column("image_id", sa.Text(), nullable=False),
+        sa.Column("image_id", sa.Text(collation="C"), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
@@ -71,6 +71,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("dataset_id", "image_id", name="image_dataset_id_image_id_key"),
     )
     op.create_index("image_sha256_idx", "image", ["sha256"], unique=False)
+    op.create_table("orphan_image", sa.Column("sha256", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("sha256"))
+    for name in ("images_uploaded", "images_matched"):
+        op.add_column("dataset", sa.Column(name, sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+    op.add_column("item", sa.Column("has_found_images", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column(
         "export",
         sa.Column(
@@ -98,6 +102,10 @@ def downgrade() -> None:
     op.drop_column("job", "vision")
     op.drop_column("export", "progress")
     op.drop_column("export", "options")
+    op.drop_column("item", "has_found_images")
+    op.drop_column("dataset", "images_matched")
+    op.drop_column("dataset", "images_uploaded")
+    op.drop_table("orphan_image")
     op.drop_index("image_sha256_idx", table_name="image")
     op.drop_table("image")
     op.drop_table("statistic_run")
