@@ -15,7 +15,14 @@ GZIP_FLOOR_BYTES = 1024
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _TAKES_GZIP = re.compile(r"(^|,)\s*(x-)?gzip\s*(;\s*q=(1|0\.0*[1-9])[\d.]*)?\s*(,|$)")
-_COMPRESSIBLE = ("application/json", "application/problem+json", "application/x-ndjson", "text/html", "text/plain")
+_COMPRESSIBLE = (
+    "application/json",
+    "application/problem+json",
+    "application/x-ndjson",
+    "text/html",
+    "text/plain",
+    "image/svg+xml",
+)
 
 log = logging.getLogger("syphus.api")
 
