@@ -33,10 +33,13 @@ class OpenAIChatModel:
     bodies alone differ. That saves two thirds of what a call costs; errors are still told apart by the SDK.
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, transport: "BoundedTransport", connect_timeout_s: float) -> None:
+    def __init__(
+        self, client: openai.AsyncOpenAI, transport: "BoundedTransport", connect_timeout_s: float, path: str
+    ) -> None:
         self._client = client
         self._transport = transport
         self._connect_timeout_s = connect_timeout_s
+        self._path = path
 
     async def complete(self, body: bytes, *, timeout_s: float) -> Answer:
         """Send one serialised request body and return the raw body of a 200; raises CompletionError.
@@ -72,7 +75,7 @@ class OpenAIChatModel:
         if envelope is None:
             timeout = httpx2.Timeout(timeout_s, connect=connect_s)
             response = await self._client.post(
-                "/chat/completions", content=body, cast_to=httpx2.Response, options={"timeout": timeout}
+                self._path, content=body, cast_to=httpx2.Response, options={"timeout": timeout}
             )
             return Reply(response.status_code, list(response.headers.multi_items()), response.content)
         reply = await self._transport.exchange(envelope, body, total_s=timeout_s, connect_s=connect_s)
@@ -111,8 +114,11 @@ def make_chat_model(
     concurrency: int = 64,
     connect_timeout_s: float = 10.0,
     reply_cap_bytes: int = 8 * 2**20,
+    path: str = "/chat/completions",
 ) -> OpenAIChatModel:
     """A model behind an OpenAI or Azure endpoint, with room for `concurrency` calls at once; needs a running loop.
+
+    `path` is where its requests go: `/embeddings` for a model that makes vectors.
 
     For `api_type` "azure" the model is the name of the deployment and `base_url` that of the resource.
     """
@@ -137,7 +143,7 @@ def make_chat_model(
             http_client=http_client,
             default_headers=quiet,
         )
-    return OpenAIChatModel(client, transport, connect_timeout_s)
+    return OpenAIChatModel(client, transport, connect_timeout_s, path)
 
 
 class BoundedHttpClient(openai.DefaultAioHttpClient):

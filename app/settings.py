@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     openai_api_version: str | None = Field(
         None, validation_alias=AliasChoices("OPENAI_API_VERSION", "openai_api_version")
     )
+    openai_embedding_model: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_EMBEDDING_MODEL", "openai_embedding_model")
+    )
     prices: str = ""  # JSON: {"model": {"prompt": USD, "cached": USD, "completion": USD}} per million tokens
     call_timeout_s: float = Field(120.0, gt=0)
     connect_timeout_s: float = Field(10.0, gt=0)

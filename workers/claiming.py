@@ -12,6 +12,7 @@ from app.store.exports import list_due_exports
 from app.store.jobs import list_running_jobs
 from app.store.shards import keep_leases
 from workers.calling import Caller
+from workers.relating.unit import WholeJobs
 from workers.run import Desk, ShardRun
 from workers.tasks import Tasks
 
@@ -25,14 +26,16 @@ _FAILED_RUN_S = 5.0
 class Claimer:
     """Takes shards while the caller could go hungry, keeps their leases, and takes up exports."""
 
-    def __init__(self, resources: Resources, caller: Caller, tasks: Tasks, worker_id: str, bucket: int) -> None:
+    def __init__(
+        self, resources: Resources, caller: Caller, tasks: Tasks, whole_jobs: WholeJobs, worker_id: str, bucket: int
+    ) -> None:
         self._resources = resources
         self._sessions = resources.sessions
         self._caller = caller
         self._tasks = tasks
         self._worker_id = worker_id
         self._bucket = bucket
-        self._desk = Desk(resources.sessions, worker_id, bucket, caller.submit, caller.detector)
+        self._desk = Desk(resources.sessions, worker_id, bucket, caller.submit, caller.detector, whole_jobs.relate)
         self._slots = resources.settings.concurrency
         self._runs: dict[int, ShardRun] = {}
         self._working: set[asyncio.Task[Any]] = set()

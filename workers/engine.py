@@ -20,6 +20,8 @@ from workers.claiming import Claimer
 from workers.counting import Statistician
 from workers.pacing import Paces
 from workers.recorder import Recorder
+from workers.relating.endpoint import VectorEndpoint
+from workers.relating.unit import WholeJobs
 from workers.spool import Spool
 from workers.tasks import Tasks
 
@@ -29,14 +31,25 @@ log = logging.getLogger("syphus.engine")
 class ShardEngine:
     """One per process; `failed` is set when a part of it broke that it cannot work without."""
 
-    def __init__(self, resources: Resources, chat: ChatModel, paces: Paces, worker_id: str, bucket: int) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        chat: ChatModel,
+        paces: Paces,
+        worker_id: str,
+        bucket: int,
+        texts: VectorEndpoint | None = None,
+    ) -> None:
+        """texts: where vectors of texts come from, None for the packaged model."""
         slots = resources.settings.concurrency
         self.resources = resources
         self._tasks = Tasks()
         self._spool = Spool(resources.settings.home / "spool", worker_id)
         self._recorder = Recorder(resources.sessions, self._spool, bucket, 2 * slots)
         self._caller = Caller(resources, chat, paces, self._recorder, self._tasks, worker_id)
-        self._claimer = Claimer(resources, self._caller, self._tasks, worker_id, bucket)
+        home = resources.settings.home
+        whole_jobs = WholeJobs(resources.sessions, paces, worker_id, bucket, home, texts, asyncio.Lock())
+        self._claimer = Claimer(resources, self._caller, self._tasks, whole_jobs, worker_id, bucket)
         self._statistician = Statistician(resources, worker_id)
 
     @property

@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from arq.worker import Worker
@@ -17,6 +18,8 @@ from app.cancelling import end_tasks
 from app.embedded import resolve_endpoints
 from app.llm import make_chat_model
 from app.logs import set_up_logs
+from app.pipeline.costing import price_of
+from app.pipeline.embeddings import build_text_request
 from app.queue import deserialize, open_pool, redis_settings, serialize
 from app.resources import Resources
 from app.services.fleet import release_worker
@@ -25,6 +28,7 @@ from app.wiring import open_resources
 from workers.dispatcher import Dispatcher
 from workers.engine import ShardEngine
 from workers.pacing import Paces
+from workers.relating.endpoint import TEXTS_IN_REQUEST, VectorEndpoint
 from workers.shell import ENGINE, list_functions
 
 log = logging.getLogger("syphus.worker")
@@ -77,9 +81,10 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
             connect_timeout_s=settings.connect_timeout_s,
             reply_cap_bytes=settings.reply_cap_bytes,
         )
+        texts = _open_text_vectors(settings)
         redis = Redis.from_url(str(settings.redis_url), socket_timeout=2, socket_connect_timeout=2)
         paces = Paces(redis, settings.openai_base_url or "openai", worker_id)
-        engine = ShardEngine(resources, chat, paces, worker_id, bucket=_bucket_of(worker_id))
+        engine = ShardEngine(resources, chat, paces, worker_id, bucket=_bucket_of(worker_id), texts=texts)
         await engine.start()
         dispatching = asyncio.create_task(Dispatcher(resources, worker_id).run())
         try:
@@ -90,6 +95,30 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
             await _sign_off(resources, worker_id)
             await paces.aclose()
             await chat.aclose()
+            if texts is not None:
+                await texts.port.aclose()
+
+
+def _open_text_vectors(settings: Settings) -> VectorEndpoint | None:
+    """The endpoint's model for vectors of texts, where the settings name one."""
+    model = settings.openai_embedding_model
+    if model is None:
+        return None
+    port = make_chat_model(
+        base_url=settings.openai_base_url,
+        api_key=settings.openai_api_key,
+        model=model,
+        api_type=settings.openai_api_type,
+        api_version=settings.openai_api_version,
+        concurrency=settings.concurrency,
+        connect_timeout_s=settings.connect_timeout_s,
+        reply_cap_bytes=settings.reply_cap_bytes,
+        path="/embeddings",
+    )
+    price = price_of(model, settings.prices)
+    return VectorEndpoint(
+        port, model, price, partial(build_text_request, model), TEXTS_IN_REQUEST, settings.call_timeout_s
+    )
 
 
 async def _sign_off(resources: Resources, worker_id: str) -> None:

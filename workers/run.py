@@ -61,12 +61,14 @@ class Desk:
         bucket: int,
         submit: Callable[[Ask], None],
         detector: Callable[[], Awaitable[LanguageDetector]],
+        relate_whole: Callable[["ShardRun"], Awaitable[bool]],
     ) -> None:
         self.sessions = sessions
         self.worker_id = worker_id
         self.bucket = bucket
         self.submit = submit
         self.detector = detector
+        self.relate_whole = relate_whole
         self.suspects = (asyncio.Semaphore(4), asyncio.Semaphore(1))
         self.relating = asyncio.Lock()
 
@@ -102,11 +104,15 @@ class ShardRun:
     async def work(self) -> None:
         """Take the shard as far as it goes, then give it back."""
         lease, owner = self.claim.lease, self._desk.worker_id
-        if lease.reset:
+        if lease.reset and not lease.is_whole:
             async with self._desk.sessions.begin() as session:
                 await forget_outcomes(session, lease, self.job.dataset_id, self._desk.bucket)
         while await self._work_stage(self._stage):
-            later = [name for name in Stage if name in self.job.stages and _order(name) > _order(self._stage)]
+            later = (
+                []
+                if lease.is_whole
+                else [name for name in Stage if name in self.job.stages and _order(name) > _order(self._stage)]
+            )
             async with self._desk.sessions.begin() as session:
                 if not later:
                     await leave_shard(session, lease, owner, state="done", stage=self._stage)
@@ -136,8 +142,7 @@ class ShardRun:
         if not self.is_alive:
             return False
         if stage == Stage.RELATE:
-            await self._relate()
-            return True
+            return await self._relate()
         find = self._find_items if stage == Stage.GENERATE else self._find_pairs
         asks = await find()
         for number, ask in enumerate(asks, start=1):
@@ -280,16 +285,19 @@ class ShardRun:
             async with self._desk.sessions.begin() as session:
                 await record_outcomes(session, outcomes, self._desk.bucket)
 
-    async def _relate(self) -> None:
-        job = self.job
-        rule = job.relation_rule
+    async def _relate(self) -> bool:
+        """Relate what this shard can: pairs that must know all others are left to the shard of the whole job."""
+        if self.claim.lease.is_whole:
+            return await self._desk.relate_whole(self)
+        job, rule = self.job, self.job.relation_rule
         if SCOPES[rule] == "job":
-            return
+            return True
         async with self._desk.relating, self._desk.sessions.begin() as session:
             rows = await list_related_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions, rule)
             related = relate(rule, rows)
             if related:
                 await set_relations(session, job.job_id, rule, related)
+        return True
 
 
 async def first_of(

@@ -120,7 +120,7 @@ class CallView(BaseModel):
     id: str
     object: Literal["call"] = "call"
     job_id: str
-    item_id: str
+    item_id: str | None = Field(description="None for requests that are about no single item.")
     stage: str
     ordinal: int
     languages: list[str]

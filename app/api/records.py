@@ -15,6 +15,7 @@ from app.store.reading import AnyRow, item_place, list_calls, list_item_states, 
 
 ItemStateName = Literal["pending", "done", "failed", "poison", "skipped"]
 StageName = Literal["generate", "translate"]
+CallStageName = Literal["generate", "relate", "translate"]
 CallStateName = Literal["started", "stored", "ok", "superseded", "failed", "unknown", "recovered"]
 
 router = APIRouter(tags=["jobs"])
@@ -68,7 +69,7 @@ async def get_calls(
     job_id: str,
     page: PageDep,
     state: Annotated[CallStateName | None, Query()] = None,
-    stage: Annotated[StageName | None, Query()] = None,
+    stage: Annotated[CallStageName | None, Query()] = None,
     item_id: Annotated[str | None, Query()] = None,
 ) -> Response:
     """Every request to the model with its tokens, cost, latency and end, by id."""
@@ -123,7 +124,7 @@ def _show_call(row: AnyRow) -> dict[str, Any]:
         "id": encode_id("call", row.id),
         "object": "call",
         "job_id": encode_id("job", row.job_id),
-        "item_id": encode_id("item", row.item_id),
+        "item_id": encode_id("item", row.item_id) if row.item_id else None,
         "stage": row.stage,
         "ordinal": row.sample,
         "languages": row.languages,

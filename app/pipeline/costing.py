@@ -26,6 +26,9 @@ class Price:
 
 
 PRICES: Mapping[str, Price] = {
+    "text-embedding-3-large": Price(0.13, 0.13, 0.0),
+    "text-embedding-3-small": Price(0.02, 0.02, 0.0),
+    "text-embedding-ada-002": Price(0.10, 0.10, 0.0),
     "gpt-3.5-turbo": Price(0.50, 0.50, 1.50),
     "gpt-4": Price(30.00, 30.00, 60.00),
     "gpt-4-turbo": Price(10.00, 10.00, 30.00),

@@ -11,7 +11,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "queued": frozenset({"in_progress", "paused", "cancelling", "cancelled", "failed", "expired"}),
     "in_progress": frozenset({"paused", "finalizing", "cancelling", "failed", "expired"}),
     "paused": frozenset({"queued", "in_progress", "cancelling", "cancelled", "failed", "expired"}),
-    "finalizing": frozenset({"completed", "in_progress", "cancelling", "failed"}),
+    "finalizing": frozenset({"completed", "in_progress", "paused", "cancelling", "failed", "expired"}),
     "cancelling": frozenset({"cancelled"}),
     "completed": frozenset({"queued"}),
     "cancelled": frozenset({"queued"}),
@@ -21,14 +21,16 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 """From each state the states it may become; a final one is left only by retry-failed or rerun."""
 
 FINAL_STATES = frozenset({"completed", "cancelled", "failed", "expired"})
-RUNNING_STATES = frozenset({"queued", "in_progress"})
+RUNNING_STATES = frozenset({"queued", "in_progress", "finalizing"})
 """States in which a worker may claim a shard."""
+WORKING_STATES = RUNNING_STATES - {"queued"}
+"""States in which calls may start."""
 
-PAUSE_REASONS = ("user", "budget", "provider_outage", "poison_rate")
+PAUSE_REASONS = ("user", "budget", "provider_outage", "poison_rate", "relate_failed")
 RERUN_STARTS = ("parse", "filter", "translate", "relate")
 
 _TARGETS: dict[Action, dict[str, str]] = {
-    "pause": {"queued": "paused", "in_progress": "paused"},
+    "pause": {"queued": "paused", "in_progress": "paused", "finalizing": "paused"},
     "resume": {"paused": "queued"},
     "cancel": {
         "validating": "cancelled",
@@ -42,9 +44,9 @@ _TARGETS: dict[Action, dict[str, str]] = {
 }
 _ALREADY: dict[Action, frozenset[str]] = {
     "pause": frozenset({"paused"}),
-    "resume": frozenset({"queued", "in_progress"}),
+    "resume": RUNNING_STATES,
     "cancel": frozenset({"cancelling", "cancelled"}),
-    "retry-failed": frozenset({"queued", "in_progress"}),
+    "retry-failed": RUNNING_STATES,
     "rerun": frozenset(),
 }
 

@@ -29,6 +29,11 @@ SCOPES: Mapping[str, Scope] = {
 }
 
 
+def needs_whole_job(rule: str | None, stages: Sequence[str]) -> bool:
+    """Whether a job with these stages relates its pairs only once it knows them all."""
+    return SCOPES[rule or FORMER_RULE] == "job" and "relate" in stages
+
+
 @dataclass(frozen=True, slots=True)
 class RelatablePair:
     """What a rule looks at: a pair's place, and what its item shares with others (None: nothing).

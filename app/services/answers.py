@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
@@ -18,6 +19,19 @@ log = logging.getLogger("syphus.answers")
 
 RETRIES = 12
 TRANSLATION_ROUNDS = 3
+
+
+class Unit(Protocol):
+    """What a call is about, as the ledger keeps it."""
+
+    @property
+    def item_id(self) -> int: ...
+    @property
+    def sample(self) -> int: ...
+    @property
+    def fingerprint(self) -> int: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +174,7 @@ def _read_pair(
 def fail_call(
     job: JobContext,
     stage: str,
-    unit: ItemUnit | PairUnit,
+    unit: Unit,
     call: PaidCall,
     error: CompletionError,
     *,

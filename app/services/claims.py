@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
 from app.pipeline.formats import ReplyGrammar
+from app.pipeline.lifecycle import RUNNING_STATES
 from app.pipeline.prompting import add_canary
 from app.pipeline.relating import FORMER_RULE
 from app.pipeline.seeing import Vision, add_seeing_note, read_vision
@@ -19,7 +20,7 @@ from app.store import models
 from app.store.calls import lose_older_calls
 from app.store.jobs import get_job, move_job
 from app.store.session import Sessions
-from app.store.shards import Lease, claim_shard, count_leased, pick_shard
+from app.store.shards import Lease, claim_shard, has_room, pick_shard
 from datasets.house_rules import HouseRule
 
 log = logging.getLogger("syphus.claims")
@@ -103,11 +104,11 @@ async def _claim(session: AsyncSession, job_id: int, shard_id: int, owner: str, 
         job = await get_job(session, job_id, lock=True)
     except NotFoundError:
         return None
-    if job.state not in {"queued", "in_progress"}:
+    if job.state not in RUNNING_STATES:
         return None
     concurrency = job.limits.get("concurrency")
     shards, calls = share_concurrency(concurrency) if concurrency else (0, 0)
-    if shards and await count_leased(session, job_id) >= shards:
+    if shards and not await has_room(session, job_id, shard_id, shards):
         return None
     lease = await claim_shard(session, shard_id, owner, lease_s)
     if lease is None:

@@ -1,11 +1,13 @@
 """The fleet: leases that ran out, jobs that are due for a next state, workers that were seen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.lifecycle import RUNNING_STATES, WORKING_STATES
+from app.pipeline.relating import needs_whole_job
 from app.queue import TASK_COUNT, TASK_EXPORT, TASK_SHARD
 from app.resources import Resources
 from app.settings import Settings
@@ -15,7 +17,7 @@ from app.store.jobs import get_job, move_job
 from app.store.models import Job
 from app.store.relations import prune_manual_relations
 from app.store.session import Sessions
-from app.store.shards import expire_leases, list_due_shards, mark_rung
+from app.store.shards import WHOLE_SEQ, expire_leases, list_due_shards, mark_rung
 from app.store.statistics import list_due_counts
 from app.store.tallies import read_tallies
 
@@ -36,10 +38,18 @@ _FLEET = text(
 )
 _ENDED = text(
     """
-    SELECT id FROM job j WHERE state IN ('queued', 'in_progress')
+    SELECT id FROM job j WHERE state IN ('queued', 'in_progress', 'finalizing')
         AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND state = 'ready')
         AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND state = 'leased')
     """
+)
+_RELATING = text(
+    f"""
+    SELECT id FROM job j WHERE state = 'in_progress'
+        AND EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND seq = {WHOLE_SEQ} AND state <> 'done')
+        AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND seq <> {WHOLE_SEQ} AND state = 'ready')
+        AND NOT EXISTS (SELECT 1 FROM shard WHERE job_id = j.id AND seq <> {WHOLE_SEQ} AND state = 'leased')
+    """  # noqa: S608  # only constants are put in
 )
 _CANCELLED = text(
     """
@@ -48,11 +58,14 @@ _CANCELLED = text(
     """
 )
 _OVERDUE = text(
-    "SELECT id FROM job WHERE state IN ('queued', 'in_progress', 'paused') AND deadline_at < clock_timestamp()"
+    """
+    SELECT id FROM job WHERE state IN ('queued', 'in_progress', 'finalizing', 'paused')
+        AND deadline_at < clock_timestamp()
+    """
 )
 _OUT = text(
     """
-    SELECT id FROM job WHERE state = 'in_progress'
+    SELECT id FROM job WHERE state IN ('in_progress', 'finalizing')
         AND outage_since < clock_timestamp() - make_interval(secs => :outage_s)
     """
 )
@@ -97,15 +110,17 @@ async def expire_overdue_leases(sessions: Sessions) -> int:
 async def advance_jobs(sessions: Sessions, settings: Settings) -> None:
     """Give every job that is due its next state, each in a transaction of its own."""
     async with sessions() as session:
+        relating = list((await session.execute(_RELATING)).scalars())
         ended = list((await session.execute(_ENDED)).scalars())
         cancelled = list((await session.execute(_CANCELLED)).scalars())
         overdue = list((await session.execute(_OVERDUE)).scalars())
         out = list((await session.execute(_OUT, {"outage_s": settings.outage_pause_s})).scalars())
+    await _move_all(sessions, relating, {"in_progress"}, "finalizing", None)
     for job_id in ended:
         await _finish_job(sessions, job_id)
     await _move_all(sessions, cancelled, {"cancelling"}, "cancelled", None)
-    await _move_all(sessions, overdue, {"queued", "in_progress", "paused"}, "expired", "deadline")
-    await _move_all(sessions, out, {"in_progress"}, "paused", "provider_outage")
+    await _move_all(sessions, overdue, RUNNING_STATES | {"paused"}, "expired", "deadline")
+    await _move_all(sessions, out, WORKING_STATES, "paused", "provider_outage")
 
 
 async def ring_due_work(resources: Resources, messages: int) -> None:
@@ -136,11 +151,11 @@ async def note_outage(sessions: Sessions, job_ids: Sequence[int], *, out: bool) 
 
 
 async def pause_job(sessions: Sessions, job_id: int, reason: str, data: dict[str, Any] | None = None) -> None:
-    """Pause a running job for a reason of the service's own: budget, provider_outage or poison_rate.
+    """Pause a running job for a reason of the service's own: one of PAUSE_REASONS but `user`.
 
     `data` goes into the job's event, for whoever wants to know more.
     """
-    await _move_all(sessions, [job_id], {"in_progress"}, "paused", reason, data)
+    await _move_all(sessions, [job_id], WORKING_STATES, "paused", reason, data)
 
 
 async def pause_if_poisoned(sessions: Sessions, job_id: int) -> None:
@@ -155,7 +170,7 @@ async def pause_if_poisoned(sessions: Sessions, job_id: int) -> None:
 async def _move_all(
     sessions: Sessions,
     job_ids: Sequence[int],
-    allowed: set[str],
+    allowed: Collection[str],
     target: str,
     reason: str | None,
     data: dict[str, Any] | None = None,
@@ -175,7 +190,8 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
             return
         if job.state == "queued":
             await move_job(session, job, "in_progress")
-        await move_job(session, job, "finalizing")
+        if job.state != "finalizing":
+            await move_job(session, job, "finalizing")
         await prune_manual_relations(session, job_id)
         counts = (await read_tallies(session, [job_id]))[job_id]
         target, reason = _judge(job, counts)
@@ -184,11 +200,13 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
 
 def _judge(job: Job, counts: dict[str, int]) -> tuple[str, str | None]:
     """A job with failures never reads as clean, and one in which everything failed has failed."""
+    bare = counts["relate.bare"] if needs_whole_job(job.relation_rule, job.stages) else 0
     untranslated = counts["translate.failed"] + counts["translate.poison"]
     bad = [
         _count(counts["items.failed"], "item") + " failed" if counts["items.failed"] else "",
         _count(counts["items.poison"], "item") + " set aside as poison" if counts["items.poison"] else "",
         _count(untranslated, "pair") + " without every language" if untranslated else "",
+        _count(bare, "pair") + " without anything to compare" if bare else "",
     ]
     reason = ", ".join(part for part in bad if part) or None
     if counts["items.failed"] + counts["items.poison"] >= job.items_total:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.services.answers import ItemUnit, PairUnit
+from app.services.answers import Unit
 from app.services.claims import JobContext
 from app.store.calls import Intent, has_open_calls, intend_calls, reserve_budget
 from app.store.shards import Lease
@@ -32,7 +32,7 @@ class NewIntent:
     lease: Lease
     job: JobContext
     stage: str
-    unit: ItemUnit | PairUnit
+    unit: Unit
     reserved_micros: int
 
 

@@ -11,7 +11,7 @@ from app.clock import new_id, utc_now
 from app.errors import ConflictError
 from app.ids import encode_id
 from app.pipeline.lifecycle import Action, plan_action
-from app.pipeline.relating import FORMER_RULE
+from app.pipeline.relating import FORMER_RULE, needs_whole_job
 from app.pipeline.sharding import cut_shards
 from app.pipeline.values import Stage
 from app.queue import TASK_SHARD
@@ -23,7 +23,7 @@ from app.store import models
 from app.store.events import append_event
 from app.store.jobs import get_job, move_job
 from app.store.resets import forget_failures
-from app.store.shards import count_leased, insert_shards, list_due_shards
+from app.store.shards import count_leased, insert_shards, list_due_shards, renew_whole_shard
 from app.store.tallies import add_tallies, read_tallies
 
 _WORKERS_HINT = 8
@@ -63,6 +63,7 @@ async def submit_job(session: AsyncSession, settings: Settings, request: JobRequ
     await insert_shards(
         session, job.id, plan.stages[0], cut_shards(plan.positions, settings.shard_items, _WORKERS_HINT)
     )
+    await renew_whole_shard(session, job.id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
     await add_tallies(session, {(job.id, "items.total"): len(plan.positions)}, 0)
     await move_job(session, job, "queued")
     return job
@@ -102,6 +103,8 @@ async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun: 
             await prepare_rerun(session, job, rerun)
         elif not await forget_failures(session, job.id):
             return job
+        else:
+            await renew_whole_shard(session, job.id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
     if action == "resume":
         job.outage_since = None  # a new patience with the endpoint begins
     reason = "user" if target == "paused" else None

@@ -75,7 +75,9 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += check_languages(request.languages)
     faults += _check_limits(request.limits, has_price=price is not None, model=model)
     faults += check_slice(request.slice)
+    relation_rule = request.relation_rule or kind_of(dataset.kind).relation_rule
     faults += check_relation_rule(request.relation_rule)
+    faults += _check_vector_price(settings, relation_rule, request.limits)
     faults += _check_rest(request)
     vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
     faults += unseen
@@ -97,7 +99,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
         budget_micros=None if budget is None else int(budget * 1e6),
         deadline_at=None if deadline is None else _parse_time(deadline),
         price=None if price is None else asdict(price),
-        relation_rule=request.relation_rule or kind_of(dataset.kind).relation_rule,
+        relation_rule=relation_rule,
         vision=vision,
     )
 
@@ -107,6 +109,17 @@ def check_relation_rule(rule: str | None) -> list[Fault]:
     if rule is None or rule in RULES:
         return []
     return [Fault("/relation_rule", "unknown_rule", f"{rule!r} is no rule; there are {', '.join(RULES)}.")]
+
+
+def _check_vector_price(settings: Settings, rule: str, limits: Mapping[str, Any]) -> list[Fault]:
+    """A budget holds for vectors that are bought, too."""
+    model = settings.openai_embedding_model
+    if rule != "similar_texts" or model is None or limits.get("max_cost_usd") is None:
+        return []
+    if price_of(model, settings.prices) is not None:
+        return []
+    message = f"No price is known for the model of vectors {model!r}, so no budget can be kept; set SYPHUS_PRICES."
+    return [Fault("/limits/max_cost_usd", "unknown_price", message)]
 
 
 async def _plan_vision(

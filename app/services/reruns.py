@@ -6,10 +6,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import ConflictError, Fault, InvalidRequestError
+from app.pipeline.relating import needs_whole_job
 from app.services.planning import check_relation_rule
 from app.store import models
 from app.store.relations import forget_manual_relations
 from app.store.resets import reset_shards
+from app.store.shards import renew_whole_shard
 
 RERUN_STAGES = {"parse": "generate", "filter": "generate", "relate": "relate", "translate": "translate"}
 
@@ -50,3 +52,4 @@ async def prepare_rerun(session: AsyncSession, job: models.Job, rerun: Rerun) ->
     if not rerun.keep_manual:
         await forget_manual_relations(session, job.id)
     await reset_shards(session, job.id, stage, reset=stage != "relate")
+    await renew_whole_shard(session, job.id, is_wanted=needs_whole_job(job.relation_rule, job.stages))

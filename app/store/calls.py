@@ -44,7 +44,7 @@ _INTEND = text(
         AS a (job_id, shard_id, fence, stage, item_id, sample, languages, fingerprint, reserved_micros)
     JOIN shard s ON s.id = a.shard_id AND s.fence = a.fence AND s.state = 'leased' AND s.owner = :worker
         AND s.lease_until > clock_timestamp()
-    JOIN job j ON j.id = a.job_id AND j.state = 'in_progress'
+    JOIN job j ON j.id = a.job_id AND j.state IN ('in_progress', 'finalizing')
     RETURNING id, job_id, stage, item_id, sample
     """
 )

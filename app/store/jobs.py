@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utc_now
 from app.errors import ConflictError, NotFoundError
 from app.ids import encode_id
-from app.pipeline.lifecycle import FINAL_STATES, can_move
+from app.pipeline.lifecycle import FINAL_STATES, WORKING_STATES, can_move
 from app.store.events import append_event
 from app.store.models import Job
 from app.store.statistics import SETTLE_S, Scope, order_count
@@ -67,5 +67,5 @@ async def move_job(
 
 async def list_running_jobs(session: AsyncSession, job_ids: Sequence[int]) -> set[int]:
     """Those of the jobs in which calls may start."""
-    statement = select(Job.id).where(Job.id.in_(job_ids), Job.state == "in_progress")  # type: ignore[attr-defined,call-overload]  # columns
+    statement = select(Job.id).where(Job.id.in_(job_ids), Job.state.in_(WORKING_STATES))  # type: ignore[attr-defined,call-overload]  # columns
     return set((await session.execute(statement)).scalars())

@@ -45,7 +45,7 @@ _CLEAR_RESET = text("UPDATE shard SET reset = false WHERE id = :shard_id AND fen
 _RESET_SHARDS = text(
     """
     UPDATE shard SET state = 'ready', stage = :stage, reset = :reset, not_before = NULL, rung_at = NULL
-    WHERE job_id = :job_id AND state = 'done'
+    WHERE job_id = :job_id AND state = 'done' AND seq >= 0
     """
 )
 _FORGET_FAILURES = text(

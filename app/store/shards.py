@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.calls import lose_calls
 
+WHOLE_SEQ = -1
+"""The place of the shard that stands for the whole job: it has no positions and only relates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -20,6 +23,11 @@ class Lease:
     positions: tuple[int, ...]
     reset: bool
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is the shard that relates the pairs of all others."""
+        return not self.positions
+
 
 _INSERT = text(
     """
@@ -28,6 +36,17 @@ _INSERT = text(
     FROM unnest(CAST(:seqs AS int[]), CAST(:positions AS text[])) AS cut (seq, positions)
     """
 )
+_RENEW_WHOLE = text(
+    f"""
+    INSERT INTO shard (job_id, seq, stage, state, positions, reset)
+    SELECT :job_id, {WHOLE_SEQ}, 'relate', 'ready', '{{}}', true
+    WHERE EXISTS (
+        SELECT 1 FROM shard WHERE job_id = :job_id AND seq <> {WHOLE_SEQ} AND state <> 'done' AND stage <> 'translate'
+    )
+    ON CONFLICT (job_id, seq) DO UPDATE SET state = 'ready', reset = true, not_before = NULL, rung_at = NULL
+    """  # noqa: S608  # only constants are put in
+)
+_DROP_WHOLE = text(f"DELETE FROM shard WHERE job_id = :job_id AND seq = {WHOLE_SEQ}")  # noqa: S608  # a constant
 _PICK = text(
     """
     SELECT j.id, s.id FROM job j
@@ -36,7 +55,7 @@ _PICK = text(
         WHERE job_id = j.id AND state = 'ready' AND (not_before IS NULL OR not_before <= clock_timestamp())
         ORDER BY seq LIMIT 1 OFFSET :skip
     ) s
-    WHERE j.state IN ('queued', 'in_progress') AND NOT (j.id = ANY(:avoided))
+    WHERE j.state IN ('queued', 'in_progress', 'finalizing') AND NOT (j.id = ANY(:avoided))
     ORDER BY (SELECT count(*) FROM shard WHERE job_id = j.id AND state = 'leased'), j.id LIMIT 1
     """
 )
@@ -53,6 +72,15 @@ _CLAIM = text(
     """
 )
 _COUNT_LEASED = text("SELECT count(*) FROM shard WHERE job_id = :job_id AND state = 'leased'")
+_HAS_ROOM = text(
+    f"""
+    SELECT count(*) < :most OR EXISTS (SELECT 1 FROM shard WHERE id = :shard_id AND seq = {WHOLE_SEQ})
+    FROM shard WHERE job_id = :job_id AND state = 'leased' AND seq <> {WHOLE_SEQ}
+    """  # noqa: S608  # only constants are put in
+)
+_HOLD = text(
+    "SELECT 1 FROM shard WHERE id = :shard_id AND fence = :fence AND state = 'leased' AND owner = :owner FOR SHARE"
+)
 _KEEP = text(
     """
     UPDATE shard SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
@@ -90,7 +118,8 @@ _DUE = text(
             AND (rung_at IS NULL OR rung_at < clock_timestamp() - make_interval(secs => :again_s))
         ORDER BY seq LIMIT :per_job
     ) s
-    WHERE j.state IN ('queued', 'in_progress') AND (CAST(:job_id AS bigint) IS NULL OR j.id = :job_id) LIMIT :per_job
+    WHERE j.state IN ('queued', 'in_progress', 'finalizing') AND (CAST(:job_id AS bigint) IS NULL OR j.id = :job_id)
+    LIMIT :per_job
     """
 )
 _RUNG = text("UPDATE shard SET rung_at = clock_timestamp() WHERE id = ANY(:ids) AND state = 'ready'")
@@ -101,6 +130,11 @@ async def insert_shards(session: AsyncSession, job_id: int, stage: str, cuts: Se
     positions = ["{" + ",".join(map(str, cut)) + "}" for cut in cuts]
     parameters = {"job_id": job_id, "stage": stage, "seqs": list(range(len(cuts))), "positions": positions}
     await session.execute(_INSERT, parameters)
+
+
+async def renew_whole_shard(session: AsyncSession, job_id: int, *, is_wanted: bool) -> None:
+    """Make the shard of the whole job due again where others are about to relate; not wanted, it is dropped."""
+    await session.execute(_RENEW_WHOLE if is_wanted else _DROP_WHOLE, {"job_id": job_id})
 
 
 async def pick_shard(session: AsyncSession, avoided: Sequence[int], skip: int) -> tuple[int, int] | None:
@@ -124,6 +158,18 @@ async def claim_shard(session: AsyncSession, shard_id: int, owner: str, lease_s:
 async def count_leased(session: AsyncSession, job_id: int) -> int:
     """How many shards of the job are in somebody's hands."""
     return int((await session.execute(_COUNT_LEASED, {"job_id": job_id})).scalar_one())
+
+
+async def has_room(session: AsyncSession, job_id: int, shard_id: int, most: int) -> bool:
+    """Whether the job allows another shard at work; the one that stands for the whole job always may."""
+    parameters = {"job_id": job_id, "shard_id": shard_id, "most": most}
+    return bool((await session.execute(_HAS_ROOM, parameters)).scalar_one())
+
+
+async def hold_lease(session: AsyncSession, lease: Lease, owner: str) -> bool:
+    """Whether the lease is still ours, and ours until this transaction ends."""
+    parameters = {"shard_id": lease.shard_id, "fence": lease.fence, "owner": owner}
+    return (await session.execute(_HOLD, parameters)).first() is not None
 
 
 async def keep_leases(session: AsyncSession, leases: Sequence[tuple[int, int]], owner: str, lease_s: float) -> set[int]:

@@ -41,7 +41,7 @@ def _plan_or_refuse(action: Action, state: str) -> str:
 def test_a_refusal_names_the_state_and_the_states_that_allow_the_action() -> None:
     with pytest.raises(ConflictError, match="completed") as caught:
         plan_action("pause", "completed")
-    assert caught.value.extra == {"state": "completed", "allowed_states": ["in_progress", "queued"]}
+    assert caught.value.extra == {"state": "completed", "allowed_states": ["finalizing", "in_progress", "queued"]}
 
 
 @pytest.mark.parametrize("action", ["pause", "cancel", "resume"])

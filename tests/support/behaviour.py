@@ -33,6 +33,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
         "window" counts afresh every `window_s`
     retry_after: a 429 or 503 carries Retry-After (whole seconds, rounded up)
     outage: "" none, "503" an answer that says so, "reset" the connection is cut
+    refuses: a word that makes a request for vectors a bad one
     refusal_latency: a refusal by the limit takes as long as an answer
     says: the answer to every request for pairs, in place of invented ones
     """
@@ -69,6 +70,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     outage: Literal["", "503", "reset"] = ""
     outage_retry_after_s: int = 0
     refuse_response_format: bool = False
+    refuses: str = ""
     api_key: str = ""
     report_usage: bool = True
 

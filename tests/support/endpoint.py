@@ -1,4 +1,4 @@
-"""A loopback endpoint that speaks the chat-completions protocol, keeps a bill and misbehaves on demand.
+"""A loopback endpoint that completes chats and embeds texts, keeps a bill and misbehaves on demand.
 
 It is a process of its own: `python -m tests.support.endpoint --port 0` prints its URL. A request is *accepted*,
 and billed, once it is wholly read and no limit or fault refuses it; it is *answered* once the reply is written.
@@ -21,6 +21,7 @@ import uvloop
 
 from tests.support.behaviour import Mode, RateLimit
 from tests.support.replies import ChatRequest, reply_text
+from tests.support.vectors import VectorRequest, embedding_entries
 
 _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 411: "Length Required"} | {
     429: "Too Many Requests",
@@ -30,6 +31,7 @@ _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"
 _HTML = b"<html><head><title>Gateway</title></head><body><h1>It works!</h1></body></html>"
 PICTURE_TOKENS = 255
 _decode_request = msgspec.json.Decoder(ChatRequest).decode
+_decode_vector_request = msgspec.json.Decoder(VectorRequest).decode
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Bill:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    vector_requests: int = 0
+    vectors: int = 0
     first_accepted_s: float = 0.0
     last_accepted_s: float = 0.0
     answered: Counter[str] = field(default_factory=Counter)
@@ -133,12 +137,29 @@ class Connection(asyncio.Protocol):
             self._refuse(411, "length_required", "Send a Content-Length.")
         elif method == b"POST" and path.partition(b"?")[0].endswith(b"/chat/completions"):
             self._complete(path, lower, body)
+        elif method == b"POST" and path.partition(b"?")[0].endswith(b"/embeddings"):
+            self._embed(path, lower, body)
         else:
             self._control(method, path, body)
 
-    def _complete(self, path: bytes, head: bytes, body: bytes) -> None:
-        state, mode, bill = self._state, self._state.mode, self._state.bill
+    def _embed(self, path: bytes, head: bytes, body: bytes) -> None:
+        mode, bill = self._state.mode, self._state.bill
         bill.requests += 1
+        bill.vector_requests += 1
+        if self._is_refused_at_the_door(path, head, body):
+            return
+        try:
+            request = _decode_vector_request(body)
+        except msgspec.ValidationError as error:
+            self._refuse(400, "invalid_request_error", str(error))
+            return
+        if mode.refuses and any(mode.refuses in str(thing) for thing in request.input):
+            self._refuse(400, "invalid_request_error", "An input cannot be embedded.")
+            return
+        self._admit(request, request.key, len(body), _caller_of(head))
+
+    def _complete(self, path: bytes, head: bytes, body: bytes) -> None:
+        self._state.bill.requests += 1
         if self._is_refused_at_the_door(path, head, body):
             return
         try:
@@ -146,17 +167,21 @@ class Connection(asyncio.Protocol):
         except msgspec.ValidationError as error:
             self._refuse(400, "invalid_request_error", str(error))
             return
-        key = request.key
+        self._admit(request, request.key, len(body), _caller_of(head))
+
+    def _admit(self, request: ChatRequest | VectorRequest, key: bytes, size: int, caller: str) -> None:
+        """Answer a request that can be read, unless the limit refuses it."""
+        state, mode, bill = self._state, self._state.mode, self._state.bill
         attempt = bill.attempts[key]
         bill.attempts[key] = attempt + 1
         now = time.monotonic()
-        wait_s = state.limit.admit(now, len(body) // 4)
+        wait_s = state.limit.admit(now, size // 4)
         if wait_s:
             bill.limited += 1
             delay_s = mode.delay_s(key) if mode.refusal_latency else 0.0
             self._later(delay_s, lambda: self._refuse(429, "rate_limit_exceeded", "Too many requests.", wait_s))
             return
-        self._answer(request, key, mode.fault_of(key, attempt), len(body), _caller_of(head))
+        self._answer(request, key, mode.fault_of(key, attempt), size, caller)
 
     def _is_refused_at_the_door(self, path: bytes, head: bytes, body: bytes) -> bool:
         mode = self._state.mode
@@ -176,7 +201,7 @@ class Connection(asyncio.Protocol):
             return False
         return True
 
-    def _answer(self, request: ChatRequest, key: bytes, fault: str, size: int, caller: str) -> None:
+    def _answer(self, request: ChatRequest | VectorRequest, key: bytes, fault: str, size: int, caller: str) -> None:
         state, mode = self._state, self._state.mode
         if fault:
             state.bill.faults[fault] += 1
@@ -193,9 +218,33 @@ class Connection(asyncio.Protocol):
             self._later(delay_s, lambda: self._send(200, _HTML, "text/html"))
         else:
             state.accept(key, caller, time.monotonic())
-            if request.urls:
+            if isinstance(request, ChatRequest) and request.urls:
                 state.bill.shown.append(request.layout)
-            self._later(delay_s, lambda: self._reply(request, key, fault, size))
+            self._later(delay_s, lambda: self._reply_to(request, key, fault, size))
+
+    def _reply_to(self, request: ChatRequest | VectorRequest, key: bytes, fault: str, size: int) -> None:
+        if isinstance(request, VectorRequest):
+            self._reply_vectors(request, fault)
+        else:
+            self._reply(request, key, fault, size)
+
+    def _reply_vectors(self, request: VectorRequest, fault: str) -> None:
+        tokens = max(1, sum(len(str(thing)) for thing in request.input) // 4)
+        bill = self._state.bill
+        bill.prompt_tokens += tokens
+        bill.vectors += len(request.input)
+        body: dict[str, Any] = {"object": "list", "data": embedding_entries(request), "model": request.model}
+        if self._state.mode.report_usage:
+            body["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
+        raw = _disturb_bytes(orjson.dumps(body), fault)
+        if fault == "reset_mid":
+            self._reset_midway(raw)
+            return
+        self._send(200, raw)
+
+    def _reset_midway(self, raw: bytes) -> None:
+        self._transport.write(_head(200, len(raw), "application/json", "") + raw[: len(raw) // 2])
+        asyncio.get_running_loop().call_later(0.01, self._transport.abort)
 
     def _reply(self, request: ChatRequest, key: bytes, fault: str, size: int) -> None:
         mode, bill = self._state.mode, self._state.bill
@@ -218,8 +267,7 @@ class Connection(asyncio.Protocol):
             body["usage"] = usage
         raw = _disturb_bytes(orjson.dumps(body), fault)
         if fault == "reset_mid":
-            self._transport.write(_head(200, len(raw), "application/json", "") + raw[: len(raw) // 2])
-            asyncio.get_running_loop().call_later(0.01, self._transport.abort)
+            self._reset_midway(raw)
             return
         self._send(200, raw)
 

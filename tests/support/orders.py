@@ -149,6 +149,6 @@ def _is_detail(key: str) -> bool:
     """Roll-ups that split another one, or that no row counts."""
     return (
         key == "items.total"
-        or key.startswith(("calls.", "rejected.", "refused."))
+        or key.startswith(("calls.", "rejected.", "refused.", "relate."))
         or key in {"usage.prompt_tokens", "usage.cached_tokens"}
     )
