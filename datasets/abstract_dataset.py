@@ -44,6 +44,7 @@ class AbstractDataset:
         `conversations`, several of them, each with a title, a reason and rounds that stand on one another
     conversations, rounds: how many a reply of that grammar has, 0 where their number is left to the model
     fewest_pairs: how many pairs a reply is to hold; one that brings fewer keeps them, and that is noted
+    most_pairs: how many good pairs of a reply are kept, in their order; None keeps all
     record_cap_bytes: the size of the largest record that is read
     """
 
@@ -59,6 +60,7 @@ class AbstractDataset:
     conversations: ClassVar[int] = 0
     rounds: ClassVar[int] = 0
     fewest_pairs: ClassVar[int] = 1
+    most_pairs: ClassVar[int | None] = None
     record_cap_bytes: ClassVar[int] = RECORD_CAP_BYTES
 
     prompt: Any

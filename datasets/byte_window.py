@@ -1,7 +1,7 @@
 """A window over a stream of bytes that knows its line, and a scanner that finds where a JSON value ends."""
 
 import re
-from typing import BinaryIO
+from typing import IO
 
 CHUNK_BYTES = 256 * 1024
 
@@ -13,7 +13,7 @@ _STRING_REST = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 class ByteWindow:
     """The bytes at hand: `data[pos:]` is not used yet, and `line` (1-based) is the line `pos` stands in."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.data = b""
         self.pos = 0

@@ -51,6 +51,27 @@ def forbid(
     return HouseRule(code, message, violates, compiled)
 
 
+def forbid_in_response(code: str, message: str, pattern: str, *, gate: Gate) -> HouseRule:
+    """A rule that refuses a pair in whose response the pattern occurs; `gate` looks at the response first."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def violates(instruction: str, response: str) -> bool:
+        return gate(response) and compiled.search(response) is not None
+
+    return HouseRule(code, message, violates, compiled)
+
+
+def forbid_in_instruction(code: str, message: str, pattern: str, *, unless: str | None = None) -> HouseRule:
+    """A rule that refuses a pair in whose instruction the pattern occurs, and the pattern `unless` does not."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+    excuse = re.compile(unless or r"(?!)", re.IGNORECASE)
+
+    def violates(instruction: str, response: str) -> bool:
+        return compiled.search(instruction) is not None and excuse.search(instruction) is None
+
+    return HouseRule(code, message, violates, compiled)
+
+
 def require_in_instruction(code: str, message: str, pattern: str, *, round_number: int | None = None) -> HouseRule:
     """A rule that refuses a pair (of this round of a conversation) whose instruction does not match the pattern."""
     compiled = re.compile(pattern, re.IGNORECASE)
@@ -67,16 +88,6 @@ def require_in_response(code: str, message: str, pattern: str) -> HouseRule:
 
     def violates(instruction: str, response: str) -> bool:
         return compiled.search(response) is None
-
-    return HouseRule(code, message, violates, compiled)
-
-
-def forbid_in_instruction(code: str, message: str, pattern: str) -> HouseRule:
-    """A rule that refuses a pair in whose instruction the pattern occurs."""
-    compiled = re.compile(pattern, re.IGNORECASE)
-
-    def violates(instruction: str, response: str) -> bool:
-        return compiled.search(instruction) is not None
 
     return HouseRule(code, message, violates, compiled)
 

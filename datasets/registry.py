@@ -129,6 +129,11 @@ class KindInfo:
         return self.cls.rounds
 
     @property
+    def most_pairs(self) -> int | None:
+        """How many good pairs of a reply are kept; None keeps all."""
+        return self.cls.most_pairs
+
+    @property
     def streams(self) -> bool:
         """Whether the file is read record by record, from a path or an open stream, in bounded memory."""
         return is_streaming(self.cls)

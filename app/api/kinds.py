@@ -28,6 +28,7 @@ class KindBody(BaseModel):
     train_rule: str
     fewest_pairs: int
     reply_grammar: str
+    most_pairs: int | None
     streams: bool
     instruction_id_example: str
 

@@ -117,6 +117,7 @@ def filter_pairs(
     sentences: str,
     fewest: int = 1,
     grammar: ReplyGrammar = PAIRS,
+    most: int | None = None,
 ) -> FilterResult:
     """Keep the pairs of one item that break no rule.
 
@@ -124,6 +125,7 @@ def filter_pairs(
     the pair's place in the reply; the first rule that a pair breaks is its reason. Where fewer than `fewest` pairs
     are left, those are kept, and `too_few_pairs` says so: good pairs are not thrown away for others that are missing.
     Where the grammar keeps the order of rounds, those after a refused one are `earlier_round_refused`.
+    Good pairs after the first `most` are refused as `surplus_pair`.
     """
     context = ReplyContext(prompt, sentences)
     rules = choose_rules(pairs, prompt)
@@ -138,6 +140,8 @@ def filter_pairs(
             verdict: tuple[str, str] | None = EARLIER_ROUND_REFUSED
         else:
             verdict = _find_broken_rule(candidate, context, rules, house_rules)
+        if verdict is None and len(accepted) == most:
+            verdict = "surplus_pair", f"pairs kept of a reply: {most}"
         if verdict is None:
             context.keep(candidate)
             accepted.append(pair)

@@ -101,6 +101,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         sentences=unit.sentences,
         fewest=job.fewest_pairs,
         grammar=job.grammar,
+        most=job.most_pairs,
     )
     code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
     pairs = tuple(

@@ -51,6 +51,7 @@ class JobContext:
     house_rules: tuple[HouseRule, ...]
     fewest_pairs: int
     grammar: ReplyGrammar
+    most_pairs: int | None
     relation_rule: str = FORMER_RULE
     vision: Vision | None = None
 
@@ -140,6 +141,7 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         reply_format=prompt.reply_format,
         house_rules=kind.house_rules,
         fewest_pairs=kind.fewest_pairs,
+        most_pairs=kind.most_pairs,
         relation_rule=job.relation_rule or FORMER_RULE,
         vision=vision,
         grammar=grammar_of(kind),

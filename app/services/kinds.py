@@ -108,6 +108,7 @@ def describe_kind(kind: KindInfo) -> dict[str, Any]:
         "train_rule": kind.train_rule,
         "fewest_pairs": kind.fewest_pairs,
         "reply_grammar": kind.reply_grammar,
+        "most_pairs": kind.most_pairs,
         "streams": kind.streams,
         "instruction_id_example": kind.instruction_id(1, "1", 0),
     }

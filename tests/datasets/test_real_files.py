@@ -80,6 +80,25 @@ def test_coco_has_80_images_with_boxes_as_fractions(real_files: Path) -> None:
     assert lines == {False: 5, True: 10}
 
 
+def test_coco_images_are_described_and_reasoned_about_from_the_same_texts(real_files: Path) -> None:
+    path = real_files / "coco" / "caps_boxes_coco2014_val_80.jsonl"
+    talked_over, _ = read(path, "llava.Conversation")
+    for kind in ("llava.DetailedDescription", "llava.ComplexReasoning"):
+        assert read(path, kind) == (talked_over, [])
+
+
+def test_80_coco_images_become_53_pairs_of_the_likest(real_files: Path) -> None:
+    path = real_files / "coco" / "caps_boxes_coco2014_val_80.jsonl"
+    good, bad = read(path, "change.CocoSpotTheDifference")
+    assert (len(good), len(bad)) == (53, 0)
+    assert good[0].id == "000000296284_000000367571"
+    sets = [frozenset(found.image_ids) for found in good]
+    assert len(set(sets)) == len(sets)
+    assert len(frozenset().union(*sets)) == 80
+    firsts = [found.sentences.partition("\nimage b:\n")[0] for found in good]
+    assert firsts[0].startswith("image a:\nA donut shop is full")
+
+
 @pytest.mark.parametrize(
     ("file", "kind"),
     [
@@ -91,6 +110,8 @@ def test_coco_has_80_images_with_boxes_as_fractions(real_files: Path) -> None:
         ("spot_the_diff/train.json", "funqa.FunQA"),
         ("tvc/sample_val_predictions_first500.jsonl", "video.VisualStoryTelling"),
         ("funqa/reference.json", "video.VisualStoryTelling"),
+        ("coco/coco_annotations_39769.json", "llava.DetailedDescription"),
+        ("coco/coco_annotations_39769.json", "change.CocoSpotTheDifference"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_record_by_record(real_files: Path, file: str, kind: str) -> None:

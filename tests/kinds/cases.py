@@ -31,6 +31,13 @@ _FROM_MY_EYES = json.dumps(
     }
 )
 
+_LONG = (
+    "Question: What does the whole picture show?\nAnswer: A street in a town fills the picture. In the middle a bus "
+    "stands beside the pavement, large enough to take up half of the width. People wait next to it, some with "
+    "bags, and the one at the front lifts a hand towards the driver. Behind them houses stand close together, and the "
+    "light of an early morning falls on their upper floors while the road lies in the shade."
+)
+
 CASES = (
     KindCase("change.CocoSpotTheDifference", "coco_spot_the_difference.json", 2, 1, r"CSD_IMG_\d{12}"),
     KindCase("change.SpotTheDifference", "spot_the_difference.json", 3, 5, r"SD_IMG_\d{5}_[12]"),
@@ -39,7 +46,9 @@ CASES = (
     KindCase("funqa.FunQA", "funqa.json", 3, 5, ""),
     KindCase("funqa.HumorQA", "funqa.json", 1, 9, ""),
     KindCase("funqa.MagicQA", "funqa.json", 1, 12, ""),
+    KindCase("llava.ComplexReasoning", "coco.json", 3, 14, r"LA_IMG_(\d{12}|harbour)"),
     KindCase("llava.Conversation", "conversation.jsonl", 5, 4, r"LA_IMG_(\d{12}|bus stop)"),
+    KindCase("llava.DetailedDescription", "coco.json", 3, 14, r"LA_IMG_(\d{12}|harbour)", _LONG),
     KindCase("plain.PlainItems", "plain_items.jsonl", 2, 3, r"door_\d"),
     KindCase("video.DenseCaptions", "dense_captions.json", 1, 6, r"DC_IMG_v_one_\d{4}"),
     KindCase("video.TVCaptions", "tv_captions.jsonl", 3, 3, r"TVC_IMG_\w+_\d{4}"),

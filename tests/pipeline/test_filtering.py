@@ -221,3 +221,11 @@ def test_a_reply_with_too_few_pairs_keeps_them_and_is_noted(fewest: int, noted: 
     result = filter_pairs([_GOOD], prompt=_PROMPT, sentences="a cyclist", fewest=fewest)
     assert result.accepted == (_GOOD,)
     assert [(rejection.reason, rejection.pair) for rejection in result.rejections] == [(code, None) for code in noted]
+
+
+def test_good_pairs_beyond_the_most_are_refused_and_bad_ones_do_not_count() -> None:
+    more = [Pair(f"What does the cyclist pass at corner {place}?", f"House {place}, on the left.") for place in "xyz"]
+    bad = Pair("What is that?", "")
+    result = filter_pairs([bad, *more], prompt=_PROMPT, sentences="a cyclist", most=1)
+    assert result.accepted == (more[0],)
+    assert [rejection.reason for rejection in result.rejections] == ["empty", "surplus_pair", "surplus_pair"]

@@ -39,6 +39,7 @@ def job(*rules: HouseRule) -> JobContext:
         house_rules=rules,
         fewest_pairs=1,
         grammar=PAIRS,
+        most_pairs=None,
     )
 
 
