@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from app.certifying.manifest import compare_counts
-from app.certifying.names import NameSets, find_repeated, find_shared, find_strange
+from app.certifying.names import Hashes, NameSets, find_repeated, find_shared, find_strange
 from app.certifying.pictures import PictureSet, check_pictures
 from app.certifying.reading import iter_members, load_member
 from app.certifying.review import ENGLISH, Review, are_texts, is_blank, keep_first, skip_first, texts_of
@@ -25,10 +25,20 @@ class _Set:
     rows: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Strange:
+    """Links of a file that lead out of its set."""
+
+    file: str
+    split: str | None
+    links: Hashes
+
+
 @dataclass(slots=True)
 class _Found:
     counts: dict[str, int] = field(default_factory=dict)
     english: dict[str | None, _Set] = field(default_factory=dict)
+    strange: list[_Strange] = field(default_factory=list)
 
 
 def check_mimic_it(review: Review) -> None:
@@ -40,6 +50,7 @@ def check_mimic_it(review: Review) -> None:
             for language in dict.fromkeys((ENGLISH, *review.manifest.languages)):
                 _check_language(review, found, pictures, language, split, stack)
         _check_splits(review, found)
+        _check_links(review, found)
     compare_counts(review, found.counts)
 
 
@@ -58,12 +69,13 @@ def _check_language(
         files = _Set(instructions.name, names, images, short.enter_context(NameSets()))
         _read_instructions(review, files)
         found.counts[language] = found.counts.get(language, 0) + files.rows
-        _check_names(review, files)
+        found.strange.append(_Strange(files.instructions, split, find_strange(files.links, files.names)))
+        _check_names(review, files.instructions, files.names)
         train = review.manifest.find("train", language, split)
         if train is None:
             review.note("missing_file", f"train file of {instructions.name}", "", "the export has no such file")
         else:
-            _check_train(review, train.name, files, short)
+            found.strange.append(_Strange(train.name, split, _check_train(review, train.name, files, short)))
         if pictures is not None:
             _check_images(review, files, pictures)
         if is_english:
@@ -114,17 +126,13 @@ def _check_entry(review: Review, files: _Set, place: str, key: str, value: dict[
         files.links.add(link)
 
 
-def _check_names(review: Review, files: _Set) -> None:
-    name = files.instructions
-    for place, key in skip_first(review.locate(find_repeated(files.names), lambda: _iter_names(review, name))):
+def _check_names(review: Review, name: str, names: NameSets) -> None:
+    for place, key in skip_first(review.locate(find_repeated(names), lambda: _iter_names(review, name))):
         review.note("repeated_id", name, f"{place}, {key}", "the id occurs twice in this file")
-    strange = find_strange(files.links, files.names)
-    for place, link in review.locate(strange, lambda: _iter_links(review, name)):
-        review.note("dangling_link", name, place, f"{link} is linked to, but is not in this file")
 
 
-def _check_train(review: Review, name: str, files: _Set, stack: ExitStack) -> None:
-    """{id: [related ids]}: all of them ids of the instructions, none twice, none related to itself."""
+def _check_train(review: Review, name: str, files: _Set, stack: ExitStack) -> Hashes:
+    """{id: [related ids]}: ids of the instructions, none twice, none related to itself; the links that are not."""
     keys, links = stack.enter_context(NameSets()), stack.enter_context(NameSets())
     rows = 0
     for place, member in iter_members(review.folder, name, "{", review.certificate):
@@ -144,12 +152,10 @@ def _check_train(review: Review, name: str, files: _Set, stack: ExitStack) -> No
         for link in related:
             links.add(link)
     review.count(name, rows)
-    for place, key in skip_first(review.locate(find_repeated(keys), lambda: _iter_names(review, name))):
-        review.note("repeated_id", name, f"{place}, {key}", "the id occurs twice in this file")
+    _check_names(review, name, keys)
     for place, key in review.locate(find_strange(keys, files.names), lambda: _iter_names(review, name)):
         review.note("unknown_train_id", name, f"{place}, {key}", f"{files.instructions} has no such id")
-    for place, link in review.locate(find_strange(links, files.names), lambda: _iter_links(review, name)):
-        review.note("dangling_link", name, place, f"{link} is linked to, but {files.instructions} has no such id")
+    return find_strange(links, files.names)
 
 
 def _check_images(review: Review, files: _Set, pictures: PictureSet) -> None:
@@ -176,6 +182,18 @@ def _check_splits(review: Review, found: _Found) -> None:
             shared = find_shared(one.images, other.images)
             for place, image in review.locate(shared, lambda name=name: _iter_images(review, name)):  # type: ignore[misc]
                 review.note("image_in_two_splits", name, place, f"{image} is shown in {one.instructions} too")
+
+
+def _check_links(review: Review, found: _Found) -> None:
+    """Name each link that leads nowhere, or to another side."""
+    for strange in found.strange:
+        others = [side for split, side in found.english.items() if split != strange.split]
+        for place, link in review.locate(strange.links, lambda strange=strange: _iter_links(review, strange.file)):  # type: ignore[misc]
+            side = next((side.instructions for side in others if side.names.has(link)), None)
+            if side is None:
+                review.note("dangling_link", strange.file, place, f"{link} is linked to, but is not in this set")
+            else:
+                review.note("cross_split_link", strange.file, place, f"{link} is linked to, but is in {side}")
 
 
 def _iter_names(review: Review, name: str) -> Iterator[tuple[str, str]]:

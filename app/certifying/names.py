@@ -40,6 +40,11 @@ class NameSets:
         if len(held) >= BUCKET_ROOM:
             self._put_away(number % BUCKETS)
 
+    def has(self, name: str) -> bool:
+        """Whether a name is here; for the few that are asked for."""
+        number = hash(name)
+        return number in self.read(number % BUCKETS)
+
     def read(self, bucket: int) -> "array[int]":
         """All hashes of a bucket."""
         hashes = array("q")

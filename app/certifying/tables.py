@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from app.certifying.certificate import Certificate
 from app.certifying.manifest import compare_counts
-from app.certifying.names import NameSets, find_repeated, find_shared, find_strange
+from app.certifying.names import Hashes, NameSets, find_repeated, find_shared, find_strange
 from app.certifying.pictures import PictureSet, check_pictures
 from app.certifying.review import ENGLISH, Review, keep_first, skip_first, texts_of
 from app.certifying.rows import Row, check_row
@@ -32,6 +32,7 @@ class _Side:
     """The names of one split's file."""
 
     file: str
+    strange: Hashes
     ids: NameSets
     images: NameSets
     sources: NameSets
@@ -44,11 +45,12 @@ def check_tables(review: Review) -> None:
         pictures = check_pictures(review, stack)
         sides = []
         for file in review.manifest.list_role("pairs"):
-            side = _Side(file.name, *(stack.enter_context(NameSets()) for _ in range(3)))
+            side = _Side(file.name, set(), *(stack.enter_context(NameSets()) for _ in range(3)))
             sides.append(side)
             _check_file(review, side, by_language, pictures)
         if not sides:
             review.note("missing_file", "the table of pairs", "", "the export has no such file")
+        _check_links(review, sides)
         for number, one in enumerate(sides):
             for other in sides[number + 1 :]:
                 _check_sides(review, one, other)
@@ -64,9 +66,7 @@ def _check_file(review: Review, side: _Side, by_language: Counter[str], pictures
                 by_language[str(row["language"])] += 1
                 _add_names(review, side, links, row)
         review.count(side.file, rows)
-        strange = find_strange(links, side.ids)
-        for place, link in review.locate(strange, lambda: _iter_links(review, side.file)):
-            review.note("dangling_link", side.file, place, f"{link} is linked to, but is not in this file")
+        side.strange.update(find_strange(links, side.ids))
     repeated = review.locate(find_repeated(side.ids), lambda: _iter(review, side.file, "id"))
     for place, key in skip_first(repeated):
         review.note("repeated_id", side.file, f"{place}, {key}", "the id occurs twice in this file")
@@ -85,6 +85,17 @@ def _add_names(review: Review, side: _Side, links: NameSets, row: Row) -> None:
         side.images.add(image)
     for link in _links_of(review, row):
         links.add(link)
+
+
+def _check_links(review: Review, sides: list[_Side]) -> None:
+    """Name each link that leads nowhere, or to another side."""
+    for side in sides:
+        for place, link in review.locate(side.strange, lambda side=side: _iter_links(review, side.file)):  # type: ignore[misc]
+            other = next((other.file for other in sides if other is not side and other.ids.has(link)), None)
+            if other is None:
+                review.note("dangling_link", side.file, place, f"{link} is linked to, but is not in this file")
+            else:
+                review.note("cross_split_link", side.file, place, f"{link} is linked to, but is in {other}")
 
 
 def _check_sides(review: Review, one: _Side, other: _Side) -> None:
