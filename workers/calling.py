@@ -32,10 +32,11 @@ from app.store.calls import RawAnswer
 from app.store.outcomes import Outcome
 from workers.asking import Requests
 from workers.batching import GroupCommit
+from workers.gates import Floor, first_of
 from workers.outages import Outages
 from workers.pacing import Paces
 from workers.recorder import Held, Recorder
-from workers.run import Ask, ShardRun, first_of
+from workers.run import Ask, ShardRun
 from workers.tasks import Tasks
 
 log = logging.getLogger("syphus.calling")
@@ -66,6 +67,7 @@ class Caller:
         self._paces = paces
         self._recorder = recorder
         self._tasks = tasks
+        self._floor = Floor()
         self._requests = Requests(resources.settings.call_timeout_s)
         self._ready: asyncio.Queue[Ask] = asyncio.Queue()
         self._sleeping: dict[Ask, asyncio.TimerHandle] = {}
@@ -127,18 +129,23 @@ class Caller:
                 self._drop(ask)
                 continue
             self._pullers[task] = False
-            await self._ask(ask)
+            losses = ask.unit.losses
+            try:
+                await self._ask(ask)
+            finally:
+                self._floor.leave(losses)
 
     async def _admit(self, ask: Ask) -> bool:
-        """Wait for room for the answer and for the pacer's leave; False where the run stopped meanwhile."""
-        room = self._recorder.room
+        """Wait for room for the answer, the pacer's leave and a place; False where the run stopped meanwhile."""
+        room, stopping = self._recorder.room, ask.run.stopping
         if room.locked():
-            if not await first_of(room.acquire, ask.run.stopping, room.release):
+            if not await first_of(room.acquire, stopping, room.release):
                 return False
         else:
             await room.acquire()
         try:
-            if ask.run.is_alive and await self._paces.admit(ask.run.job.model, ask.run.stopping):
+            is_paced = ask.run.is_alive and await self._paces.admit(ask.run.job.model, stopping)
+            if is_paced and await self._floor.admit(ask.unit.losses, stopping):
                 return True
         except BaseException:
             room.release()
@@ -165,6 +172,9 @@ class Caller:
         if isinstance(opened, Refusal):
             self._recorder.room.release()
             await self._refused(ask, opened)
+            return
+        if not ask.run.is_fresh:
+            self._forgo(ask, opened)
             return
         ask.attempts += 1
         try:
@@ -193,6 +203,12 @@ class Caller:
         assert isinstance(ask.unit, ItemUnit)  # noqa: S101  # pairs show none
         outcome = fail_unseen(ask.run.job, ask.unit, unseen.code, unseen.detail)
         self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
+
+    def _forgo(self, ask: Ask, call_id: int) -> None:
+        """Send nothing where this process stood still before it could: the unit may be another worker's by now."""
+        late = CompletionError("not_sent", "the lease ran out before the call was sent", retryable=True)
+        outcome = fail_call(ask.run.job, ask.stage, ask.unit, PaidCall(call_id, "failed", ask.unit.languages), late)
+        self._recorder.put(Held(None, lambda: outcome, lambda _: self._drop(ask)))
 
     def _hold(self, ask: Ask, raw: RawAnswer, body_bytes: int) -> Held:
         """How the recorder reads an answer, and what is asked next once that is recorded."""

@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+from app.clock import monotonic_s
 from app.resources import Resources
 from app.services.claims import Claim, claim_work
 from app.services.exporting.work import work_export
@@ -35,7 +36,15 @@ class Claimer:
         self._tasks = tasks
         self._worker_id = worker_id
         self._bucket = bucket
-        self._desk = Desk(resources.sessions, worker_id, bucket, caller.submit, caller.detector, whole_jobs.relate)
+        self._desk = Desk(
+            resources.sessions,
+            worker_id,
+            bucket,
+            caller.submit,
+            caller.detector,
+            whole_jobs.relate,
+            resources.settings.lease_s,
+        )
         self._slots = resources.settings.concurrency
         self._runs: dict[int, ShardRun] = {}
         self._working: set[asyncio.Task[Any]] = set()
@@ -106,15 +115,16 @@ class Claimer:
     async def _claim(self) -> bool:
         shard_id = self._rung.pop(0) if self._rung else None
         lease_s = self._resources.settings.lease_s
+        asked_at = monotonic_s()
         claim = await claim_work(self._sessions, self._worker_id, lease_s, shard_id=shard_id, skip=self._bucket % 4)
         if claim is None:
             return bool(self._rung) or shard_id is not None
-        self._begin(claim)
+        self._begin(claim, asked_at)
         await asyncio.sleep(0)
         return True
 
-    def _begin(self, claim: Claim) -> None:
-        run = ShardRun(self._desk, claim)
+    def _begin(self, claim: Claim, asked_at: float) -> None:
+        run = ShardRun(self._desk, claim, asked_at)
         self._runs[claim.lease.shard_id] = run
         if self._stopping:
             run.stop()
@@ -145,36 +155,33 @@ class Claimer:
 
     async def _watch(self) -> None:
         """Keep the leases, and stop runs whose lease or job is no longer ours to work on."""
-        settings = self._resources.settings
-        loop = asyncio.get_running_loop()
-        kept_at: dict[tuple[int, int], float] = {}
+        lease_s = self._resources.settings.lease_s
         while True:
-            await asyncio.sleep(min(_WATCH_S, settings.lease_s / 8))
-            runs = dict(self._runs)
-            leases = [(run.claim.lease.shard_id, run.claim.lease.fence) for run in runs.values()]
-            now = loop.time()
-            kept_at = {lease: kept_at.get(lease, now) for lease in leases}
-            due = [lease for lease in leases if now - kept_at[lease] >= settings.lease_s / 4]
+            await asyncio.sleep(min(_WATCH_S, lease_s / 8))
+            runs, now = list(self._runs.values()), monotonic_s()
+            due = [run for run in runs if now - run.kept_at >= lease_s / 4]
+            job_ids = {run.job.job_id for run in runs}
             try:
-                kept, running = await self._keep(due, {run.job.job_id for run in runs.values()})
+                kept, running = await self._keep(due, job_ids)
             except Exception as error:
                 log.warning("watch_failed", extra={"error": type(error).__name__})
-                kept, running = set(), {run.job.job_id for run in runs.values()}
-                due = []
-            for run in runs.values():
-                lease = (run.claim.lease.shard_id, run.claim.lease.fence)
-                if lease in due and lease[0] in kept:
-                    kept_at[lease] = now
-                is_lost = lease in due and lease[0] not in kept
-                is_stale = loop.time() - kept_at[lease] > 0.8 * settings.lease_s
-                if run.job.job_id not in running or is_lost or is_stale:
+                due, kept, running = [], set(), job_ids
+            for run in due:
+                if run.claim.lease.shard_id in kept:
+                    run.kept_at = now
+            for run in runs:
+                is_lost = run in due and run.claim.lease.shard_id not in kept
+                if run.job.job_id not in running or is_lost or not run.is_fresh:
                     self._caller.stop_run(run)
 
-    async def _keep(self, due: list[tuple[int, int]], job_ids: set[int]) -> tuple[set[int], set[int]]:
+    async def _keep(self, due: list[ShardRun], job_ids: set[int]) -> tuple[set[int], set[int]]:
+        """(shards whose lease was prolonged, jobs that run)."""
         if not job_ids:
             return set(), set()
         async with self._sessions.begin() as session:
-            kept = await keep_leases(session, due, self._worker_id, self._resources.settings.lease_s) if due else set()
+            leases = [(run.claim.lease.shard_id, run.claim.lease.fence) for run in due]
+            lease_s = self._resources.settings.lease_s
+            kept = await keep_leases(session, leases, self._worker_id, lease_s) if leases else set()
             return kept, await list_running_jobs(session, sorted(job_ids))
 
     async def _export(self, export_id: int) -> None:

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from app.pacer import Pacer
 from app.pipeline.chat import CompletionError
 from app.pipeline.values import Answer
-from workers.run import first_of
+from workers.gates import first_of
 
 
 class Paces:

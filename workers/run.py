@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from app.clock import monotonic_s
 from app.pipeline.relating import SCOPES, relate
 from app.pipeline.scripts import LanguageDetector
 from app.pipeline.translating import source_fingerprint
@@ -32,11 +33,13 @@ from app.store.units import (
     list_pending_pairs,
     read_answers,
 )
+from workers.gates import POISON_LOSSES, Suspects, first_of
 
 log = logging.getLogger("syphus.run")
 
-POISON_LOSSES = 3
+POISON_HANDLINGS = 3
 _ANSWERS_AT_ONCE = 32
+_OWN_SHARE = 0.8  # of a lease: after that nothing is begun, whatever the clock of PostgreSQL says
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +65,7 @@ class Desk:
         submit: Callable[[Ask], None],
         detector: Callable[[], Awaitable[LanguageDetector]],
         relate_whole: Callable[["ShardRun"], Awaitable[bool]],
+        lease_s: float,
     ) -> None:
         self.sessions = sessions
         self.worker_id = worker_id
@@ -69,15 +73,20 @@ class Desk:
         self.submit = submit
         self.detector = detector
         self.relate_whole = relate_whole
-        self.suspects = (asyncio.Semaphore(4), asyncio.Semaphore(1))
+        self.lease_s = lease_s
+        self.suspects = Suspects()
         self.relating = asyncio.Lock()
 
 
 class ShardRun:
-    """One claim, from its stage to `done`, or until it is stopped."""
+    """One claim, from its stage to `done`, or until it is stopped.
 
-    def __init__(self, desk: Desk, claim: Claim) -> None:
+    kept_at: when the claim, or the last request that prolonged its lease, was sent, in monotonic seconds
+    """
+
+    def __init__(self, desk: Desk, claim: Claim, kept_at: float) -> None:
         self.claim = claim
+        self.kept_at = kept_at
         self.job: JobContext = claim.job
         self.stopping = asyncio.Event()
         self._desk = desk
@@ -91,6 +100,11 @@ class ShardRun:
     def is_alive(self) -> bool:
         """Whether new calls may start."""
         return not self.stopping.is_set()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the lease is ours for certain, even after a moment in which this process stood still."""
+        return monotonic_s() - self.kept_at < _OWN_SHARE * self._desk.lease_s
 
     @property
     def demand(self) -> int:
@@ -161,10 +175,9 @@ class ShardRun:
 
     async def _feed(self, ask: Ask) -> bool:
         """Hand a unit to the engine, within the job's bound and one by one where it lost workers before."""
-        gates = [self._gate] if self._gate else []
-        if ask.unit.losses:
-            gates.append(self._desk.suspects[0 if ask.unit.losses == 1 else 1])
-        for gate in gates:
+        for gate in (self._gate, self._desk.suspects.gate_of(ask.unit.losses)):
+            if gate is None:
+                continue
             if not await self._acquire(gate):
                 for taken in ask.gates:
                     taken.release()
@@ -263,8 +276,8 @@ class ShardRun:
             unit = units.get(key)
             if unit is None or answer.fingerprint != unit.fingerprint:
                 continue
-            if answer.state == "stored" and answer.handlings >= POISON_LOSSES:
-                detail = f"reading the reply ended {POISON_LOSSES} workers"
+            if answer.state == "stored" and answer.handlings >= POISON_HANDLINGS:
+                detail = f"reading the reply ended {POISON_HANDLINGS} workers"
                 poisoned.append(poison_unit(self.job, stage, units.pop(key), detail))
                 continue
             rounds[key] += answer.handlings > 0
@@ -298,27 +311,6 @@ class ShardRun:
             if related:
                 await set_relations(session, job.job_id, rule, related)
         return True
-
-
-async def first_of(
-    wanted: Callable[[], Awaitable[object]], stopping: asyncio.Event, undo: Callable[[], object] | None = None
-) -> bool:
-    """Wait for something unless a stop comes first; whether it came. `undo` gives back what came too late."""
-    waiting, stop = asyncio.ensure_future(wanted()), asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stop.cancel()
-        if not waiting.done():
-            waiting.cancel()
-    if not waiting.done() or waiting.cancelled():
-        return False
-    waiting.result()
-    if stopping.is_set():
-        if undo is not None:
-            undo()
-        return False
-    return True
 
 
 def _order(stage: str) -> int:

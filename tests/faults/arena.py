@@ -23,7 +23,7 @@ from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.processes import find_family
 from tests.support.waiting import wait_until
 
-LEASE_S = 3.0
+LEASE_S = 5.0
 CALLS_PER_WORKER = 16
 _SHARD_ITEMS = 25
 _BACK_S = 30.0
@@ -106,6 +106,14 @@ class Arena:
         os.kill(int(was), number)
         await wait_until(lambda: _first_line(pid_file) not in {"", was}, "the restart of PostgreSQL", _BACK_S)
         await self.query(_ping)
+
+    def signal_postgres(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all its processes."""
+        running = find_running(self.home)
+        assert running is not None
+        for process in find_family(running.keeper_pid):
+            if process.name == "postgres":
+                os.kill(process.pid, number)
 
     async def kill_redis(self) -> None:
         """kill -9; return when an empty successor answers."""

@@ -12,7 +12,7 @@ from app.services.fleet import release_worker
 from app.store.session import Sessions
 from tests.faults.arena import Arena, Worker
 from tests.faults.audit import count_passed, list_held
-from tests.faults.ledger import Measure, measure
+from tests.faults.ledger import Measure, list_under_way, measure
 from tests.support.orders import FINAL, state_of
 from tests.support.waiting import wait_until
 
@@ -30,7 +30,7 @@ class JobOverError(Exception):
 class Strain:
     """A round under way: what was done so far and what it may cost at most.
 
-    bound: calls that may be paid twice; struck: workers whose calls may be lost
+    bound: calls that may be paid twice; struck: the workers that were stopped, struck_calls: what they had under way
     breaches: what went wrong while a fault was injected
     """
 
@@ -39,6 +39,7 @@ class Strain:
     chance: Random
     bound: int = 0
     struck: list[str] = field(default_factory=list)
+    struck_calls: set[int] = field(default_factory=set)
     reopened: bool = False
     done: list[str] = field(default_factory=list)
     breaches: list[str] = field(default_factory=list)
@@ -158,7 +159,9 @@ INJECTIONS: Mapping[str, Callable[[Strain], Awaitable[None]]] = {
 async def _freeze(strain: Strain, worker: Worker) -> Measure:
     worker.send(signal.SIGSTOP)
     strain.struck.append(worker.worker_id)
-    return await measure(strain.arena, worker)
+    books = await measure(strain.arena, worker)
+    strain.struck_calls |= await strain.arena.query(lambda sessions: list_under_way(sessions, worker.worker_id))
+    return books
 
 
 async def _await_late_answers(strain: Strain, worker: Worker, books: Measure) -> None:

@@ -12,11 +12,12 @@ from sqlalchemy import text
 from app.services.jobs import act_on_job
 from app.store.session import Sessions
 from tests.faults.arena import Arena
-from tests.faults.audit import count_expiries, find_breaches
+from tests.faults.audit import count_expiries, find_breaches, list_overrun
 from tests.faults.injections import INJECTIONS, JobOverError, Strain
 from tests.faults.ledger import Watch, balance
 from tests.support.orders import FINAL, add_dataset, order, settings_for, state_of
 from tests.support.waiting import wait_until
+from workers.gates import POISON_LOSSES
 
 WORKERS = 3
 PAIRS = 3
@@ -24,6 +25,7 @@ _LAST_INJECTION = 0.85  # of the way: the end of the job shows whether the last 
 _STALL_S = 90.0
 _SLOWEST = 5.0
 _NEVER_EXPIRES = {"SIGTERM restart"}
+_COSTS = {"kill -9 of a worker", "zombie"}
 
 _PROGRESS = text("SELECT count(*) FROM item_state WHERE job_id = :job")
 _UNDONE = text(
@@ -34,7 +36,7 @@ _UNDONE = text(
 )
 _POISON = text(
     """
-    SELECT count(*), count(*) FILTER (WHERE 3 <= (
+    SELECT count(*), count(*) FILTER (WHERE :losses <= (
         SELECT count(DISTINCT c.worker) FROM call c
         WHERE c.job_id = st.job_id AND c.item_id = st.item_id AND c.stage = st.stage AND c.sample = st.sample
             AND c.state = 'unknown' AND c.worker = ANY(:struck)))
@@ -158,14 +160,14 @@ async def _await_end(arena: Arena, job_id: int) -> None:
 async def _revive(strain: Strain) -> bool:
     """Ask again for innocent items that this run's kills made look poisonous; whether there were any.
 
-    Three kills that each hit the same item are more than the engine can tell from an item that kills its worker.
+    An item that every one of so many kills hit is more than the engine can tell from one that kills its worker.
     """
     poisoned, explained = await strain.arena.query(lambda sessions: _count_poison(sessions, strain))
     if not poisoned:
         return False
     if explained != poisoned:
         strain.breaches.append(f"{poisoned} items are poison, {explained} of them by the kills of this run")
-    strain.notes.append(f"{poisoned} items were hit by three kills each, set aside as poison and asked again")
+    strain.notes.append(f"{poisoned} items were hit by {POISON_LOSSES} kills each, set aside as poison and asked again")
     strain.reopened = True
     async with strain.arena.sessions.begin() as session:
         await act_on_job(session, strain.job_id, "retry-failed")
@@ -185,11 +187,13 @@ async def _judge(plan: Round, strain: Strain, watch: Watch) -> Verdict:
     duplicates = books.duplicates + max(0, counts["pairs"] - PAIRS * plan.items)
     if lost or duplicates:
         breaches.append(f"{lost} items lost, {duplicates} pairs too many")
-    if books.paid_twice > strain.bound:
-        breaches.append(f"{books.paid_twice} calls paid twice, {strain.bound} allowed")
     expiries = await count_expiries(arena.sessions, job_id)
     if expiries and set(plan.faults) <= _NEVER_EXPIRES:
         breaches.append(f"{expiries} leases ran out")
+    if not _COSTS.isdisjoint(plan.faults):
+        await _allow_overruns(strain)
+    if books.paid_twice > strain.bound:
+        breaches.append(f"{books.paid_twice} calls paid twice, {strain.bound} allowed")
     async with arena.sessions() as session:
         vanished = (await session.execute(_LOSSES, {"job": job_id})).scalar_one()
     notes = [*strain.notes, f"{expiries} leases ran out, {vanished} calls without a known end"]
@@ -199,6 +203,16 @@ async def _judge(plan: Round, strain: Strain, watch: Watch) -> Verdict:
     )  # fmt: skip
 
 
+async def _allow_overruns(strain: Strain) -> None:
+    """A worker that gets no CPU for a lease's time is a zombie that nobody made: its calls may be paid twice, too."""
+    overrun = await list_overrun(strain.arena.sessions, strain.job_id) - strain.struck_calls
+    if overrun:
+        strain.bound += len(overrun)
+        strain.notes.append(
+            f"{len(overrun)} calls were under way in leases that ran out though nobody struck their worker"
+        )
+
+
 async def _list_undone(sessions: Sessions, job_id: int) -> Sequence[str]:
     async with sessions() as session:
         rows = list(await session.execute(_UNDONE, {"job": job_id}))
@@ -206,9 +220,11 @@ async def _list_undone(sessions: Sessions, job_id: int) -> Sequence[str]:
 
 
 async def _count_poison(sessions: Sessions, strain: Strain) -> tuple[int, int]:
-    """(poisoned units, those that lost three calls with workers this run struck)."""
+    """(poisoned units, those that lost all their calls with workers this run struck)."""
     async with sessions() as session:
-        row = (await session.execute(_POISON, {"job": strain.job_id, "struck": strain.struck})).one()
+        row = (
+            await session.execute(_POISON, {"job": strain.job_id, "struck": strain.struck, "losses": POISON_LOSSES})
+        ).one()
         return int(row[0]), int(row[1])
 
 

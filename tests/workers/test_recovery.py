@@ -16,6 +16,7 @@ from app.store.shards import claim_shard
 from app.store.tallies import read_tallies
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
+from workers.gates import POISON_LOSSES
 from workers.spool import Spool
 
 DEAD = "dead-worker"
@@ -86,11 +87,11 @@ async def test_an_answer_in_the_spool_of_a_dead_worker_is_recovered_without_a_ca
     assert await call_states(sessions) == {"ok": 7, "recovered": 1}
 
 
-async def test_an_item_whose_worker_dies_three_times_is_poison_and_holds_up_nobody(
+async def test_an_item_whose_worker_dies_time_and_again_is_poison_and_holds_up_nobody(
     sessions: Sessions, settings: Settings
 ) -> None:
     job_id = await order(sessions, settings, await add_dataset(sessions, 8))
-    for _ in range(3):
+    for _ in range(POISON_LOSSES):
         await open_call(sessions, job_id)
         await release_worker(sessions, DEAD)
     async with working(settings):

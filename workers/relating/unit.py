@@ -9,13 +9,14 @@ from pathlib import Path
 from app.pipeline.similarity import EXACT_UP_TO
 from app.services.fleet import pause_job
 from app.store.session import Sessions
+from workers.gates import first_of
 from workers.pacing import Paces
 from workers.relating.endpoint import VectorEndpoint, open_endpoint
 from workers.relating.packaged import open_packaged
 from workers.relating.pipes import ComputingError
 from workers.relating.subjects import Images, Texts
 from workers.relating.whole import FencedError, Subject, WholeRelation
-from workers.run import ShardRun, first_of
+from workers.run import ShardRun
 
 log = logging.getLogger("syphus.relating")
 
