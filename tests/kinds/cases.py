@@ -50,6 +50,7 @@ CASES = (
     KindCase("llava.Conversation", "conversation.jsonl", 5, 4, r"LA_IMG_(\d{12}|bus stop)"),
     KindCase("llava.DetailedDescription", "coco.json", 3, 14, r"LA_IMG_(\d{12}|harbour)", _LONG),
     KindCase("plain.PlainItems", "plain_items.jsonl", 2, 3, r"door_\d"),
+    KindCase("scenes.SceneNavigation", "scene_navigation.json", 2, 7, r"SN_IMG_scene0000_00_color_\d{6}"),
     KindCase("video.DenseCaptions", "dense_captions.json", 1, 6, r"DC_IMG_v_one_\d{4}"),
     KindCase("video.TVCaptions", "tv_captions.jsonl", 3, 3, r"TVC_IMG_\w+_\d{4}"),
     KindCase("video.VisualStoryTelling", "visual_story_telling.json", 3, 10, r"VST_IMG_\d{4}"),

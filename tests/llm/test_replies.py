@@ -14,8 +14,10 @@ from app.pipeline.prompting import ResponseFormat, build_prefix
 from app.pipeline.translating import build_translation_template, check_translation, parse_translations
 from app.pipeline.values import Pair, Prompt
 from datasets.registry import list_kinds
+from tests.kinds.cases import CASES
 from tests.support.replies import ChatRequest, english_pairs, reply_text
 
+OWN_WORDS = {case.kind for case in CASES if case.says}  # those for which nothing that is invented will do
 FORMATS: tuple[ResponseFormat, ...] = ("text", "json_schema")
 TARGETS = [language for language in LANGUAGES if language != "en"]
 KEYS = [number.to_bytes(16, "big") for number in range(60)]
@@ -35,6 +37,8 @@ def test_every_generated_pair_passes_the_filters_of_every_kind(format_: Response
     refused: Counter[str] = Counter()
     prompt = Prompt("Ask.")
     for kind in list_kinds():
+        if kind.name in OWN_WORDS:
+            continue
         grammar = find_grammar(kind.reply_grammar, kind.conversations, kind.rounds)
         template = build_prefix(prompt, "loopback", {}, format_, grammar)
         for number in range(200):
