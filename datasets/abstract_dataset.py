@@ -35,6 +35,7 @@ class AbstractDataset:
     abbr: what the ids of pairs and images begin with, e.g. `SD`
     file_format: the shape of the annotation file, for people
     image_id_pattern: the shape of image ids, for people
+    picture_files: names under which pictures of this kind are published, for people; see `image_id_of`
     house_rules: what pairs of this kind must not do
     relation_rule: which pairs relate to a pair: `none`, those of the `same_images` or of the `same_source` id (a
         clip, an album), `earlier_rounds` of the conversation, or those of `similar_texts` or `similar_images`
@@ -52,6 +53,7 @@ class AbstractDataset:
     title: ClassVar[str] = ""
     file_format: ClassVar[str] = ""
     image_id_pattern: ClassVar[str] = ""
+    picture_files: ClassVar[tuple[str, ...]] = ()
     prompt_file: ClassVar[str] = ""
     house_rules: ClassVar[tuple[HouseRule, ...]] = ()
     relation_rule: ClassVar[RelationRule] = "same_images"

@@ -34,6 +34,7 @@ class SpotTheDifference(AbstractDataset):
     title = "Spot the Difference"
     file_format = 'json list [{"img_id": "76", "sentences": ["the white car is gone", …]}]'
     image_id_pattern = "SD_IMG_00076_1 and SD_IMG_00076_2"
+    picture_files: ClassVar[tuple[str, ...]] = ("76.png", "76_2.png", "76_diff.jpg")
     prompt_file = "spot_the_difference.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION,)
     relation_rule: ClassVar[RelationRule] = "none"
@@ -77,6 +78,7 @@ class CocoSpotTheDifference(AbstractDataset):
         f"be paired: {FILE_FORMAT}"
     )
     image_id_pattern = "CSD_IMG_000000123456, one for each image that the id names"
+    picture_files: ClassVar[tuple[str, ...]] = ("000000123456.jpg", "COCO_train2014_000000123456.jpg")
     prompt_file = "coco_spot_the_difference.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (
         MENTIONS_ANNOTATION,

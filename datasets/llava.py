@@ -23,6 +23,7 @@ class _CocoImages(AbstractDataset):
 
     file_format = FILE_FORMAT
     image_id_pattern = "LA_IMG_000000033471"
+    picture_files: ClassVar[tuple[str, ...]] = ("000000033471.jpg", "COCO_train2014_000000033471.jpg")
 
     def read_record(self, record: Record) -> QueryInput:
         """The captions, a line each, then `category: [x, y, w, h]` for each box."""

@@ -19,6 +19,7 @@ class PlainItems(AbstractDataset):
         "or jsonl of such records; sentences is a text or a list of texts"
     )
     image_id_pattern = "as given in image_ids"
+    picture_files: ClassVar[tuple[str, ...]] = ("door_1.png",)
     prompt_file = "plain_items.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION,)
     relation_rule: ClassVar[RelationRule] = "same_images"

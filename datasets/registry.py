@@ -94,6 +94,16 @@ class KindInfo:
         return self.cls.image_id_pattern or "as given in image_ids"
 
     @property
+    def picture_files(self) -> dict[str, str | None]:
+        """Examples of file names, each with the image id it stands for, None where it stands for none."""
+        return {name: self.cls.image_id_of(name) for name in self.cls.picture_files}
+
+    @property
+    def doc_page(self) -> str | None:
+        """Where the project's documentation of a kind of its own is, from the root of the repository."""
+        return f"docs/kinds/{self.name}.md" if self.folder == DATASETS_FOLDER else None
+
+    @property
     def house_rules(self) -> tuple[HouseRule, ...]:
         """What pairs of this kind must not do."""
         return self.cls.house_rules

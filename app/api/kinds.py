@@ -23,6 +23,8 @@ class KindBody(BaseModel):
     description: str
     file_format: str
     image_id_pattern: str
+    picture_files: list[dict[str, str | None]]
+    doc_page: str | None
     house_rules: list[dict[str, str]]
     relation_rule: str
     train_rule: str

@@ -103,6 +103,8 @@ def describe_kind(kind: KindInfo) -> dict[str, Any]:
         "description": kind.doc,
         "file_format": kind.file_format,
         "image_id_pattern": kind.image_id_pattern,
+        "picture_files": [{"file_name": name, "image_id": found} for name, found in kind.picture_files.items()],
+        "doc_page": kind.doc_page,
         "house_rules": [{"code": rule.code, "message": rule.message} for rule in kind.house_rules],
         "relation_rule": kind.relation_rule,
         "train_rule": kind.train_rule,
