@@ -27,6 +27,16 @@ async def test_kinds_are_listed_with_what_people_need_to_know(client: httpx2.Asy
     assert {"change.SpotTheDifference", "video.DenseCaptions", "plain.PlainItems"} <= set(kinds)
     assert kinds["change.SpotTheDifference"]["abbr"] == "SD"
     assert all(kind["file_format"] and kind["image_id_pattern"] for kind in kinds.values())
+    assert kinds["change.SpotTheDifference"]["picture_files"] == [
+        {"file_name": "76.png", "image_id": "SD_IMG_00076_1"},
+        {"file_name": "76_2.png", "image_id": "SD_IMG_00076_2"},
+        {"file_name": "76_diff.jpg", "image_id": None},
+    ]
+    assert kinds["llava.DetailedDescription"]["doc_page"] == "docs/kinds/llava.DetailedDescription.md"
+    assert (kinds["llava.ComplexReasoning"]["relation_rule"], kinds["llava.ComplexReasoning"]["train_rule"]) == (
+        "similar_texts",
+        "first_two",
+    )
     assert body["broken"] == []
 
 

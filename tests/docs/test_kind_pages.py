@@ -15,14 +15,20 @@ PARTS = ["The file", "The query input", "The pairs", "Images", "Relations"]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
 _WORDS_IN_BACKTICKS = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
-_IMAGE_ID = re.compile(r"\b[A-Z0-9]+_IMG_\w+")
+_IMAGE_PREFIX = re.compile(r"\b[A-Z0-9]+_IMG_")
 _BORROWED = re.compile(r"are those of\s+\[[\w.]+\]\(([\w.]+\.md)\)")
+
+
+def _read_own(name: str) -> str:
+    page = PAGES / f"{name}.md"
+    return page.read_text() if page.exists() else ""
 
 
 def read(kind: KindInfo) -> str:
     """The page, followed by the one whose parts it says are its own."""
     assert kind.doc_page == f"docs/kinds/{kind.name}.md"
-    text = (PAGES / f"{kind.name}.md").read_text()
+    text = _read_own(kind.name)
+    assert text, f"{kind.doc_page} is missing; docs/kinds/README.md says what it holds"
     return text + "".join((PAGES / name).read_text() for name in _BORROWED.findall(text))
 
 
@@ -55,14 +61,14 @@ def test_a_page_says_how_pairs_relate_and_what_their_ids_look_like(name: str) ->
     text = read(kind)
     assert f"`{kind.relation_rule}`" in text
     assert f"`{kind.abbr}_INS_" in text
-    assert [image_id for image_id in _IMAGE_ID.findall(kind.image_id_pattern) if image_id not in text] == []
+    assert [prefix for prefix in _IMAGE_PREFIX.findall(kind.image_id_pattern) if f"`{prefix}" not in text] == []
     assert [file_name for file_name in kind.picture_files if f"`{file_name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if not _BORROWED.search(_read_own(name))])
 def test_the_example_of_a_page_is_read_as_the_page_shows_it(name: str, tmp_path: Path) -> None:
     kind = find_kind(name)
-    blocks = _BLOCK.findall(read(kind))
+    blocks = _BLOCK.findall(_read_own(name))
     file_format, example = next(block for block in blocks if block[0] in ("json", "jsonl"))
     shown = next(text for language, text in blocks if not language)
     path = tmp_path / f"annotations.{file_format}"
