@@ -13,7 +13,7 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.errors import Fault, InvalidRequestError
+from app.errors import Fault, InvalidRequestError, PreconditionError
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
@@ -101,6 +101,17 @@ def matches_etag(header: str | None, etag: str) -> bool:
         return False
     named = [part.strip().removeprefix("W/").strip('"') for part in header.split(",")]
     return header.strip() == "*" or etag in named
+
+
+def require_match(request: Request, etag: str) -> None:
+    """Let an edit pass only where its If-Match names this version; raises PreconditionError (428 without one, 412)."""
+    header = request.headers.get("if-match")
+    if header is None:
+        raise PreconditionError(
+            "Say which version you edit: send its etag as If-Match.", code="precondition_required", status=428
+        )
+    if not matches_etag(header, etag):
+        raise PreconditionError(f"This has changed since you read it; its etag is {etag} now. Read it again.")
 
 
 def _name_list(request: Request) -> bytes:

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from app.api.deps import ResourcesDep, accept_json, begin_reading, negotiate
-from app.api.pages import PageDep, answer_json, answer_page, answer_resource
+from app.api.deps import Body, ResourcesDep, accept_json, begin_reading, begin_writing, negotiate
+from app.api.pages import PageDep, answer_json, answer_page, answer_resource, require_match
 from app.errors import Fault, InvalidRequestError
 from app.ids import decode_id
 from app.resources import Resources
+from app.services.hand_relations import find_english_pair, relate_by_hand
 from app.services.pairs import EXPANSIONS, view_pair, view_pairs, view_relations, view_translations
 from app.store.pairs import PairFilter
 
@@ -55,6 +56,10 @@ class PairList(BaseModel):
     data: list[PairView]
     has_more: bool
     next_cursor: str | None
+
+
+class RelationsBody(Body):
+    related_pair_ids: list[str] = Field(description="English pairs of the same job, in order, each once.")
 
 
 class RelationsView(BaseModel):
@@ -151,11 +156,35 @@ async def get_translations(resources: ResourcesDep, pair_id: str) -> Response:
 @router.get(
     "/pairs/{pair_id}/relations", responses={200: {"model": RelationsView}}, dependencies=[Depends(accept_json)]
 )
-async def get_relations(resources: ResourcesDep, pair_id: str) -> Response:
+async def get_relations(request: Request, resources: ResourcesDep, pair_id: str) -> Response:
     """The related pairs in their order, in English, and the rule that chose them."""
+    number = decode_id("pair", pair_id)
     async with begin_reading(resources) as session:
-        rule, shown = await view_relations(session, decode_id("pair", pair_id))
-    return answer_json({"object": "list", "rule": rule, "data": shown, "has_more": False, "next_cursor": None})
+        etag = (await view_pair(session, number))["etag"]
+        rule, shown = await view_relations(session, number)
+    return answer_resource(request, _list_relations(rule, shown), etag=etag)
+
+
+@router.put(
+    "/pairs/{pair_id}/relations", responses={200: {"model": RelationsView}}, dependencies=[Depends(accept_json)]
+)
+async def put_relations(request: Request, resources: ResourcesDep, pair_id: str, body: RelationsBody) -> Response:
+    """Set the related pairs by hand, in this order; `If-Match` names the pair's etag.
+
+    The rule is `manual` from then on, and a rerun keeps the list unless it is told otherwise.
+    """
+    number = decode_id("pair", pair_id)
+    async with begin_writing(resources) as session:
+        english = await find_english_pair(session, number)
+        require_match(request, (await view_pair(session, number))["etag"])
+        await relate_by_hand(session, english, body.related_pair_ids)
+        etag = (await view_pair(session, number))["etag"]
+        rule, shown = await view_relations(session, number)
+    return answer_json(_list_relations(rule, shown), headers={"ETag": f'"{etag}"'})
+
+
+def _list_relations(rule: str | None, shown: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"object": "list", "rule": rule, "data": shown, "has_more": False, "next_cursor": None}
 
 
 async def _write_lines(

@@ -1,11 +1,13 @@
 """Relations between pairs: each English pair's related pairs, in order."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.relating import MANUAL, SCOPES, RelatablePair
+from app.store.models import Pair
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('relate', :job_id))")
 _MINE = {
@@ -36,6 +38,13 @@ _UPSERT = text(
     WHERE relation.rule <> :manual
     """
 )
+_SET_MANUAL = text(
+    """
+    INSERT INTO relation (pair_id, job_id, rule, related_pair_ids) VALUES (:pair_id, :job_id, :manual, :related)
+    ON CONFLICT (pair_id) DO UPDATE SET rule = excluded.rule, related_pair_ids = excluded.related_pair_ids
+    """
+)
+_PLACES = text("SELECT id, job_id, translation_of, status FROM pair WHERE id = ANY(:ids)")
 _FORGET_MANUAL = text("DELETE FROM relation WHERE job_id = :job_id AND rule = 'manual'")
 _PRUNE_MANUAL = text(
     """
@@ -80,6 +89,33 @@ async def set_relations(session: AsyncSession, job_id: int, rule: str, related: 
     links = ["{" + ",".join(map(str, related[pair_id])) + "}" for pair_id in pairs]
     parameters = {"job_id": job_id, "rule": rule, "pairs": pairs, "related": links, "manual": MANUAL}
     await session.execute(_UPSERT, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class PairPlace:
+    """Where a pair stands, and whether review let it pass."""
+
+    pair_id: int
+    job_id: int
+    translation_of: int | None
+    status: str
+
+
+async def lock_pair(session: AsyncSession, pair_id: int) -> Pair | None:
+    """The pair, ours until commit; None where there is none."""
+    statement = select(Pair).where(Pair.id == pair_id).with_for_update(key_share=True)  # type: ignore[arg-type]  # a column
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def read_pair_places(session: AsyncSession, pair_ids: Sequence[int]) -> dict[int, PairPlace]:
+    """Those of the pairs that exist, by id."""
+    return {row[0]: PairPlace(*row) for row in await session.execute(_PLACES, {"ids": list(pair_ids)})}
+
+
+async def set_manual_relation(session: AsyncSession, pair_id: int, job_id: int, related: Sequence[int]) -> None:
+    """Store what a person chose for an English pair."""
+    parameters = {"pair_id": pair_id, "job_id": job_id, "manual": MANUAL, "related": list(related)}
+    await session.execute(_SET_MANUAL, parameters)
 
 
 async def forget_manual_relations(session: AsyncSession, job_id: int) -> None:
