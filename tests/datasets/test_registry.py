@@ -23,6 +23,7 @@ OWN = [
     "llava.Conversation",
     "llava.DetailedDescription",
     "plain.PlainItems",
+    "scenes.SceneNavigation",
     "video.DenseCaptions",
     "video.TVCaptions",
     "video.VisualStoryTelling",
