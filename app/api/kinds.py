@@ -30,6 +30,8 @@ class KindBody(BaseModel):
     train_rule: str
     fewest_pairs: int
     reply_grammar: str
+    conversations: int
+    rounds: int
     most_pairs: int | None
     streams: bool
     instruction_id_example: str

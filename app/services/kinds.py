@@ -110,6 +110,8 @@ def describe_kind(kind: KindInfo) -> dict[str, Any]:
         "train_rule": kind.train_rule,
         "fewest_pairs": kind.fewest_pairs,
         "reply_grammar": kind.reply_grammar,
+        "conversations": kind.conversations,
+        "rounds": kind.rounds,
         "most_pairs": kind.most_pairs,
         "streams": kind.streams,
         "instruction_id_example": kind.instruction_id(1, "1", 0),

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from datasets.registry import find_kind
+from tests.images.archives import make_zip
 from tests.kinds.cases import CASES
 from tests.kinds.test_from_file_to_export import export, upload
+from tests.pictures.files import encode, scene
 from tests.support.house import House
 
 SCENES = next(case for case in CASES if case.kind == "scenes.SceneNavigation")
@@ -81,6 +82,28 @@ async def test_a_broken_round_takes_only_those_that_stand_on_it(house: House) ->
     assert files["SN_train.json"][f"{stem}2_round1"] == [f"{stem}2_round0"] * 2
 
 
+async def test_frames_find_their_scene_and_go_out_with_its_rounds(house: House) -> None:
+    items = await upload(house, SCENES)
+    frame = encode(scene(seed=3))
+    names = ["scene0000_00/color/0.jpg", "scene0000_00/color/20.jpg", "scene0000_00/color/40.jpg"]
+    names += ["scene0000_00/frame-000060.color.jpg", "scene0001_00/color/0.jpg", "scene0001_00_color_000100.png"]
+    archive = make_zip(dict.fromkeys([*names, "scene0001_00/depth/0.png"], frame))
+    answer = await house.client.post(f"/datasets/{items[0]['dataset_id']}/images?name=frames.zip", content=archive)
+    assert answer.status_code < 300, answer.text
+    assert (answer.json()["missing"]["count"], answer.json()["counts"]["stored"]) == (0, 6)
+    job = await house.post("/jobs", {"dataset_id": items[0]["dataset_id"]})
+    await house.finish(f"/jobs/{job['id']}")
+    order = {"job_id": job["id"], "format": "mimic-it", "images": "base64", "on_missing_images": "fail"}
+    done = await house.finish(f"/exports/{(await house.post('/exports', order))['id']}")
+    assert (done["state"], done["certificate"] and done["certificate"]["valid"]) == ("completed", True), done
+    data = (await house.get(f"/exports/{done['id']}/files/SN_instructions.json"))["data"]
+    found = data["SN_INS_scene0001_00_activity1_round2"]["image_ids"]
+    assert found == ["SN_IMG_scene0001_00_color_000000", "SN_IMG_scene0001_00_color_000100"]
+    pictures = await house.get(f"/exports/{done['id']}/files/SN.json")
+    assert set(pictures) == {image_id for pair in data.values() for image_id in pair["image_ids"]}
+    assert len(pictures) == 6
+
+
 async def test_a_prompt_with_conversations_is_kept_and_shown_as_it_is_sent(house: House) -> None:
     items = await upload(house, SCENES)
     rounds = [{"instruction": "Why tea?", "response": "There is a kettle."}]
@@ -96,7 +119,7 @@ async def test_a_prompt_with_conversations_is_kept_and_shown_as_it_is_sent(house
 
 async def test_the_kind_tells_its_grammar(house: House) -> None:
     kind = await house.get("/kinds/scenes.SceneNavigation")
-    assert kind["reply_grammar"] == find_kind("scenes.SceneNavigation").reply_grammar == "conversations"
+    assert (kind["reply_grammar"], kind["conversations"], kind["rounds"]) == ("conversations", 3, 3)
 
 
 async def make_pairs(house: House, languages: list[str]) -> list[dict[str, Any]]:
