@@ -53,6 +53,12 @@ class SceneNavigation(AbstractDataset):
         "…]}}; a description is [object id, text] or a text, a frame a number or the name of its file"
     )
     image_id_pattern = "SN_IMG_scene0000_00_color_000000, the frames of the scene"
+    picture_files: ClassVar[tuple[str, ...]] = (
+        "scene0000_00/color/20.jpg",
+        "scene0000_00_color_000020.png",
+        "scene0000_00/frame-000020.color.jpg",
+        "scene0000_00/depth/20.png",
+    )
     prompt_file = "scene_navigation.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, MENTIONS_CANDIDATES, ASKS_FOR_THE_REASON)
     relation_rule: ClassVar[RelationRule] = "earlier_rounds"
