@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import engine, export, ingest, pages, rate_limits
+from bench import engine, export, ingest, pages, rate_limits, stats
 
 Rows = Iterator["Row"]
 
@@ -84,12 +84,25 @@ def measure_export(*, quick: bool) -> Rows:
     yield at_most("API's memory while the files download", found["api_rss_mb"], 150, " MB")
 
 
+def measure_stats(*, quick: bool) -> Rows:
+    found = stats.run(50_000, 50, sample=500) if quick else stats.run()
+    yield Row("a trivial request, GET /healthz", f"{found['healthz_ms']:.2f} ms")
+    yield at_most("a look at a job's statistics over a trivial request", found["job_over_healthz"], 10)
+    yield at_most("a look at everything's statistics over a trivial request", found["all_over_healthz"], 10)
+    for name in ("drawn", "page"):
+        yield Row(f"statistics as SVG ({name}) over a trivial request", f"{found[f'{name}_over_healthz']:.3g}")
+    yield Row(f"counting {found['pairs']:,.0f} pairs once", f"{found['count_s']:.1f} s")
+    yield Row("memory of the program that counts", f"{found['count_rss_mb']:.0f} MB")
+    yield Row("API's memory meanwhile", f"{found['api_rss_mb']:.0f} MB")
+
+
 SUITES: dict[str, Callable[..., Rows]] = {
     "engine": measure_engine,
     "rate-limits": measure_rate_limits,
     "pages": measure_pages,
     "ingest": measure_ingest,
     "export": measure_export,
+    "stats": measure_stats,
 }
 
 

@@ -107,6 +107,11 @@ def test_without_an_object_the_first_noun_goes_with_the_root() -> None:
     assert choose_root(tokens(("go", "VERB", "ROOT", 0))) == ("go", None)
 
 
+def test_of_a_compound_the_noun_that_is_meant_is_taken() -> None:
+    words = (("where", "SCONJ", "advmod", 1), ("be", "AUX", "ROOT", 1), ("kitchen", "NOUN", "compound", 3))
+    assert choose_root(tokens(*words, ("table", "NOUN", "nsubj", 1))) == ("be", "table")
+
+
 def test_a_sentence_without_a_verb_at_its_root_has_none() -> None:
     assert choose_root(tokens(("car", "NOUN", "ROOT", 0))) is None
     assert choose_root([]) is None

@@ -80,7 +80,7 @@ def choose_root(tokens: Sequence[Token]) -> Root | None:
     if place is None or tokens[place].tag not in {"VERB", "AUX"}:
         return None
     verb = tokens[place].lemma.lower()
-    nouns = [token for token in tokens if token.tag in {"NOUN", "PROPN"}]
+    nouns = [token for token in tokens if token.tag in {"NOUN", "PROPN"} and token.role != "compound"]
     objects = [token for token in nouns if token.role in {"dobj", "obj"} and token.head == place]
     noun = next((token.lemma.lower() for token in objects or nouns), None)
     return (verb, noun or None) if verb else None
