@@ -168,8 +168,11 @@ async def finish_count(session: AsyncSession, lease: CountLease) -> bool:
 
 
 async def return_count(session: AsyncSession, lease: CountLease, reason: str | None, *, is_forgiven: bool) -> bool:
-    """Make the run due again: at once when the worker was asked to stop (uncounted), a little later after a failure."""
-    delay_s = 0.0 if is_forgiven else RETRY_S
+    """Make the run due again: at once when the worker was asked to stop (no reason), a little later after a failure.
+
+    A forgiven try does not count.
+    """
+    delay_s = 0.0 if reason is None else RETRY_S
     return await _update(session, _RETURN, lease, reason=reason, forgiven=int(is_forgiven), delay_s=delay_s)
 
 

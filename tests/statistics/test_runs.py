@@ -96,6 +96,17 @@ async def test_a_worker_that_dies_three_times_ends_the_run_with_its_reason(sessi
     assert (run.is_due, run.reason) == (False, "worker_lost")
 
 
+async def test_a_try_that_postgresql_failed_does_not_count_and_is_not_repeated_at_once(sessions: Sessions) -> None:
+    run_id, _ = await order_job(sessions)
+    async with sessions.begin() as session:
+        lease = await claim_count(session, run_id, WORKER, 60)
+        assert lease is not None
+        assert await return_count(session, lease, "TimeoutError", is_forgiven=True)
+        row = (await session.execute(text("SELECT attempts, due_at > clock_timestamp() FROM statistic_run"))).one()
+        assert tuple(row) == (0, True)
+        assert await list_due_counts(session, 0.0) == []
+
+
 async def test_a_program_that_is_killed_is_started_again_later(resources: Resources, sessions: Sessions) -> None:
     run_id, scope = await order_job(sessions)
     work = asyncio.ensure_future(work_count(resources, run_id, WORKER))
