@@ -159,3 +159,26 @@ def duration(seconds: float) -> str:
     if seconds >= 60:
         return f"{int(seconds // 60)}m{int(seconds % 60)}s"
     return f"{seconds:.3f}s" if seconds >= 1 else f"{math.ceil(seconds * 1000)}ms"
+
+
+def disturb(text: str, fault: str, mode: Mode) -> tuple[str, str]:
+    """The text and finish reason a fault turns an answer into."""
+    if fault == "refusal":
+        return "I'm sorry, but as an AI language model I cannot help with that.", "stop"
+    if fault == "content_filter":
+        return "", "content_filter"
+    if fault == "cut":
+        return text[: len(text) * 2 // 3], "length"
+    if fault == "huge":
+        return text + " " + "many words " * (mode.huge_bytes // 11), "stop"
+    return text, "stop"
+
+
+def disturb_bytes(raw: bytes, fault: str) -> bytes:
+    """The bytes on the wire: escapes that databases refuse, numbers that JSON lacks, a body that stops short."""
+    if fault in {"nul", "surrogate"}:
+        escape = b"\\u0000" if fault == "nul" else b"\\ud800"
+        return raw.replace(b"centimetres", b"centi" + escape + b"metres")
+    if fault == "nan":
+        return raw.replace(b'"index":0', b'"index":0,"logprobs":NaN')
+    return raw[: len(raw) * 2 // 3] if fault == "truncated" else raw

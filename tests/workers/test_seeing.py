@@ -20,7 +20,8 @@ from app.settings import Settings
 from app.store import models
 from app.store.session import Sessions
 from tests.pictures.files import encode, scene
-from tests.support.endpoint import PICTURE_TOKENS, Endpoint, running_endpoint
+from tests.support.bill import PICTURE_TOKENS
+from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
 
 

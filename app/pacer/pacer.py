@@ -1,12 +1,11 @@
-"""The pace of all workers towards one endpoint: permits, learned limits and the breaker, shared through Redis."""
+"""The pacer of one worker process: callers wait for it and report to it, it takes turns with the fleet."""
 
 import asyncio
 import hashlib
 import logging
 import secrets
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -17,21 +16,18 @@ from redis.exceptions import RedisError
 
 from app.cancelling import end_tasks
 from app.clock import monotonic_s, utc_now
+from app.pacer.agenda import Agenda
+from app.pacer.lone import FIRST_RATE_PER_S, HORIZON_S, LonePace, Report
 from app.pipeline.chat import CompletionError
 from app.pipeline.pacing import read_rate_headers, read_retry_after
 from app.pipeline.rate_learning import RateLearner
 from app.pipeline.values import Answer
 
 _log = logging.getLogger(__name__)
-_HORIZON_S = 0.05  # permits are drawn this far ahead, so that a round trip never delays one
-_FREE_REPORT_S = 0.25  # how often an unpaced worker says that all is well
-_ASK_SPACING_S = 0.005
 _REDIS_TIMEOUT_S = 1.0
 _REDIS_RETRY_S = 1.0
 _LONGEST_STOP_S = 3600.0
-_OUTAGES_TO_OPEN = 10
-_FIRST_RATE_PER_S = 20.0
-_TURN = Path(__file__).with_name("pacer.lua")
+_TURN = Path(__file__).with_name("turn.lua")
 
 
 @dataclass(slots=True)
@@ -48,58 +44,6 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Report:
-    """What was seen since the last turn."""
-
-    ok: int = 0
-    rejected: int = 0
-    outage_tail: int = 0
-    retry_after: float = 0.0
-    rem: int = -1
-    reset: float = -1.0
-
-
-@dataclass(slots=True)
-class LonePace:
-    """How a worker paces itself while Redis is away: its share of the last known rate, and a breaker of its own."""
-
-    rate_per_s: float | None = None
-    workers: int = 1
-    next_s: float = 0.0
-    changed_s: float = 0.0
-    fails: int = 0
-    open_since_s: float | None = None
-    probe_s: float = 0.0
-
-    def note(self, report: Report, now: float) -> None:
-        """Slow down on refusals, open after outages in a row, close with a success."""
-        if report.ok:
-            self.fails, self.open_since_s = 0, None
-        self.fails += report.outage_tail
-        if self.open_since_s is None and self.fails >= _OUTAGES_TO_OPEN:
-            self.open_since_s, self.probe_s = now, now + self.workers
-        if report.rejected and now - self.changed_s > 0.5:
-            self.rate_per_s = max(0.2, (self.rate_per_s or _FIRST_RATE_PER_S) * 0.7)
-            self.changed_s = now
-
-    def take(self, want: int, now: float) -> list[float]:
-        """The moments at which permits fall due, at most `want` and none beyond the horizon."""
-        if self.open_since_s is not None:
-            if now < self.probe_s:
-                return []
-            self.probe_s = now + self.workers  # one probe a second in the whole fleet
-            return [now]
-        if self.rate_per_s is None:
-            return [now] * want
-        self.next_s = max(self.next_s, now)
-        due: list[float] = []
-        while len(due) < want and self.next_s <= now + _HORIZON_S:
-            due.append(self.next_s)
-            self.next_s += 1 / self.rate_per_s
-        return due
-
-
-@dataclass(slots=True)
 class Shared:
     """The fleet's state as of the last turn."""
 
@@ -108,22 +52,6 @@ class Shared:
     workers: int = 1
     open_since: datetime | None = None
     known: bool = False
-
-
-@dataclass(slots=True)
-class _Clocks:
-    next_ask_s: float = 0.0
-    reported_s: float = 0.0
-    stop_s: float = 0.0
-    away_until_s: float = 0.0
-
-
-@dataclass(slots=True)
-class _Traffic:
-    waiters: deque[asyncio.Future[None]] = field(default_factory=deque)
-    due: deque[float] = field(default_factory=deque)
-    tokens: float = 0.0
-    rtt_s: float = 0.0
 
 
 class Pacer:
@@ -144,26 +72,25 @@ class Pacer:
         self._report = Report()
         self._lone = LonePace()
         self._shared = Shared()
-        self._clocks = _Clocks()
-        self._traffic = _Traffic()
+        self._agenda = Agenda()
+        self._away_until_s = 0.0
+        self._tokens_a_call = 0.0
+        self._rtt_s = 0.0
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._dirty = False
-        self._urgent = False
         self._has_headers = False
         self.counts = Counts()
 
     async def acquire(self, n_tokens_estimate: int = 0) -> None:
         """Return when a call is due; `n_tokens_estimate` counts prompt and reply, where the endpoint limits those."""
-        traffic = self._traffic
         if n_tokens_estimate:
-            traffic.tokens += (n_tokens_estimate - traffic.tokens) * (0.05 if traffic.tokens else 1.0)
+            self._tokens_a_call += (n_tokens_estimate - self._tokens_a_call) * (0.05 if self._tokens_a_call else 1.0)
         self.counts.permits += 1
         if self.is_free:
             return
         self.counts.waits += 1
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        traffic.waiters.append(waiter)
+        self._agenda.waiters.append(waiter)
         self._start_pump()
         self._wake.set()
         await waiter
@@ -204,17 +131,16 @@ class Pacer:
             report.ok += 1
             report.outage_tail = 0
         if latency_ms:
-            traffic = self._traffic
-            traffic.rtt_s += (latency_ms / 1000 - traffic.rtt_s) * (0.1 if traffic.rtt_s else 1.0)
+            self._rtt_s += (latency_ms / 1000 - self._rtt_s) * (0.1 if self._rtt_s else 1.0)
         if headers:
             self._read_headers(headers)
         if status == 429 or status == 503:
             wait_s = retry_after_s if retry_after_s is not None else read_retry_after(headers, utc_now())
             self._note_refusal(wait_s or 0.0)
-        self._dirty = True
+        self._agenda.is_dirty = True
         if status == 429 or outage:
-            self._urgent = True
-        if self._urgent or not self._shared.known or self._pump is not None:
+            self._agenda.is_urgent = True
+        if self._agenda.is_urgent or not self._shared.known or self._pump is not None:
             self._start_pump()
             self._wake.set()
 
@@ -231,20 +157,20 @@ class Pacer:
         """Stop; callers that still wait are cancelled."""
         if self._pump is not None:
             await end_tasks(self._pump)
-        for waiter in self._traffic.waiters:
+        for waiter in self._agenda.waiters:
             waiter.cancel()
 
     @property
     def is_free(self) -> bool:
         """Whether `acquire` would return at once."""
-        shared = self._shared
+        shared, agenda = self._shared, self._agenda
         return (
             shared.known
             and shared.mode == "free"
             and shared.open_since is None
-            and not self._urgent
-            and not self._traffic.waiters
-            and self._clocks.stop_s == 0.0
+            and not agenda.is_urgent
+            and not agenda.waiters
+            and agenda.stop_s == 0.0
         )
 
     def _read_headers(self, headers: Mapping[str, str]) -> None:
@@ -260,13 +186,13 @@ class Pacer:
     def _note_refusal(self, wait_s: float) -> None:
         """Hold back at once what this process has drawn; the others hear of it with the next turn."""
         if self._shared.mode != "head" or wait_s > 0:
-            self._traffic.due.clear()
+            self._agenda.due.clear()
         if wait_s <= 0:
             return
         wait_s = min(wait_s, _LONGEST_STOP_S)
         self.counts.stops += 1
         self._report.retry_after = max(self._report.retry_after, wait_s)
-        self._clocks.stop_s = max(self._clocks.stop_s, monotonic_s() + wait_s)
+        self._agenda.stop_s = max(self._agenda.stop_s, monotonic_s() + wait_s)
 
     def _start_pump(self) -> None:
         if self._pump is None or self._pump.done():
@@ -275,11 +201,11 @@ class Pacer:
     async def _run(self) -> None:
         while True:
             now = monotonic_s()
-            self._release(now)
-            if self._turn_is_due(now):
+            self._agenda.release(now)
+            if self._agenda.turn_is_due(now):
                 await self._take_turn()
                 continue
-            await self._rest(self._next_event_s(now) - now)
+            await self._rest(self._agenda.next_event_s(now) - now)
 
     async def _rest(self, span_s: float) -> None:
         """Until the time has come or something was observed."""
@@ -288,61 +214,19 @@ class Pacer:
         await self._wake.wait()
         timer.cancel()
 
-    def _release(self, now: float) -> None:
-        traffic, clocks = self._traffic, self._clocks
-        if clocks.stop_s and now >= clocks.stop_s:
-            clocks.stop_s = 0.0
-        while traffic.due and traffic.due[0] <= now:
-            traffic.due.popleft()
-            while traffic.waiters:
-                waiter = traffic.waiters.popleft()
-                if not waiter.done():
-                    waiter.set_result(None)
-                    break
-
-    def _wanted(self) -> int:
-        return max(0, len(self._traffic.waiters) - len(self._traffic.due))
-
-    def _turn_is_due(self, now: float) -> bool:
-        if now < self._clocks.reported_s + _ASK_SPACING_S:
-            return False
-        if self._urgent:
-            return True
-        if self._wanted() and now >= self._clocks.next_ask_s:
-            return True
-        return self._dirty and now >= self._clocks.reported_s + _FREE_REPORT_S
-
-    def _next_event_s(self, now: float) -> float:
-        """When the pump has something to do next, unless woken before."""
-        clocks = self._clocks
-        spaced = clocks.reported_s + _ASK_SPACING_S
-        moments = [now + 60.0]
-        if self._traffic.due:
-            moments.append(self._traffic.due[0])
-        if self._urgent:
-            moments.append(spaced)
-        if self._wanted():
-            moments.append(max(spaced, clocks.next_ask_s))
-        if self._dirty:
-            moments.append(clocks.reported_s + _FREE_REPORT_S)
-        if clocks.stop_s:
-            moments.append(clocks.stop_s)
-        return min(moments)
-
     async def _take_turn(self) -> None:
         """Report what was seen and draw permits, from Redis or, while that is away, alone."""
         now = monotonic_s()
         report, self._report = self._report, Report()
-        self._dirty = self._urgent = False
-        self._clocks.reported_s = now
+        self._agenda.begin_turn(now)
         self.counts.turns += 1
-        if now >= self._clocks.away_until_s:
+        if now >= self._away_until_s:
             try:
                 async with asyncio.timeout(_REDIS_TIMEOUT_S):
                     answer = await self._ask(report)
             except (RedisError, OSError, TimeoutError) as error:
                 self.counts.redis_failures += 1
-                self._clocks.away_until_s = monotonic_s() + _REDIS_RETRY_S
+                self._away_until_s = monotonic_s() + _REDIS_RETRY_S
                 _log.warning("pacing alone, Redis is away", extra={"error": type(error).__name__})
             else:
                 self._follow(answer)
@@ -350,30 +234,29 @@ class Pacer:
         self._pace_alone(report)
 
     async def _ask(self, report: Report) -> dict[str, Any]:
-        traffic = self._traffic
         body = {
             "worker": self._worker,
-            "want": self._wanted(),
-            "horizon": _HORIZON_S,
+            "want": self._agenda.wanted,
+            "horizon": HORIZON_S,
             "ok": report.ok,
             "rejected": report.rejected,
             "outage_tail": report.outage_tail,
             "retry_after": report.retry_after,
             "rem": report.rem,
             "reset": report.reset,
-            "rtt": round(traffic.rtt_s, 4),
+            "rtt": round(self._rtt_s, 4),
             "head": self._requests.rate_per_s or 0,
             "has_headers": self._has_headers,
             "limit": self._requests.limit,
             "is_bucket": self._requests.is_bucket,
-            "tokens": round(traffic.tokens),
+            "tokens": round(self._tokens_a_call),
             "token_rate": self._tokens.rate_per_s or 0,
         }
         return cast("dict[str, Any]", orjson.loads(await self._turn(keys=[self._key], args=[orjson.dumps(body)])))
 
     def _follow(self, answer: dict[str, Any]) -> None:
         """Take over the fleet's state and lay out the permits granted."""
-        now, shared, clocks = monotonic_s(), self._shared, self._clocks
+        now, shared, agenda = monotonic_s(), self._shared, self._agenda
         shared.mode, shared.rate_per_s, shared.workers = answer["mode"], answer["rate"], answer["workers"]
         shared.open_since = utc_now() - timedelta(seconds=answer["open_for"]) if answer["open_for"] >= 0 else None
         shared.known = True
@@ -381,20 +264,20 @@ class Pacer:
         lone.rate_per_s = None if shared.mode == "free" else shared.rate_per_s / max(1, shared.workers)
         lone.workers, lone.fails, lone.open_since_s = shared.workers, 0, None
         if answer["stop_for"] > 0:
-            clocks.stop_s = max(clocks.stop_s, now + answer["stop_for"])
-        clocks.next_ask_s = now + answer["wait"]
+            agenda.stop_s = max(agenda.stop_s, now + answer["stop_for"])
+        agenda.next_ask_s = now + answer["wait"]
         first = now + answer["first"]
-        self._traffic.due.extend(first + number * answer["gap"] for number in range(answer["granted"]))
+        agenda.due.extend(first + number * answer["gap"] for number in range(answer["granted"]))
 
     def _pace_alone(self, report: Report) -> None:
-        now, lone, shared = monotonic_s(), self._lone, self._shared
+        now, lone, shared, agenda = monotonic_s(), self._lone, self._shared, self._agenda
         if not shared.known and lone.rate_per_s is None:
-            lone.rate_per_s = _FIRST_RATE_PER_S
+            lone.rate_per_s = FIRST_RATE_PER_S
         lone.note(report, now)
         if lone.open_since_s is None:
             shared.open_since = None
         elif shared.open_since is None:
             shared.open_since = utc_now()
-        wanted = 0 if now < self._clocks.stop_s else self._wanted()
-        self._traffic.due.extend(lone.take(wanted, now))
-        self._clocks.next_ask_s = now + _HORIZON_S / 2
+        wanted = 0 if now < agenda.stop_s else agenda.wanted
+        agenda.due.extend(lone.take(wanted, now))
+        agenda.next_ask_s = now + HORIZON_S / 2
