@@ -69,7 +69,7 @@ class _Cut:
         self._errors = 0
         self._number = 0
         self._most = int(order["most_frames"])
-        self._last: tuple[int, Message] | None = None
+        self._last: tuple[_Shown, Message] | None = None
 
     def run(self, file: Any) -> Iterator[Message]:
         """The frames in order: {number, seconds, media_type, width, height, feature_bytes}, or {number, error}."""
@@ -130,7 +130,7 @@ class _Cut:
     def _show(self, shown: _Shown) -> Message:
         number, self._number = self._number, self._number + 1
         head: dict[str, Any] = {"number": number, "seconds": round(shown.start_s, 3)}
-        if self._last is not None and self._last[0] == id(shown):
+        if self._last is not None and self._last[0] is shown:
             return {**self._last[1][0], **head}, self._last[1][1]
         frame = shown.frame
         try:
@@ -142,7 +142,7 @@ class _Cut:
             message = {"error": "corrupt_frame", "message": "The frame cannot be turned into a picture."}, b""
         except PictureError as error:
             message = describe_error(error), b""
-        self._last = (id(shown), message)
+        self._last = (shown, message)
         return {**message[0], **head}, message[1]
 
     def _decode(self, container: Any, stream: Any) -> Iterator[_Shown]:

@@ -24,7 +24,7 @@ from app.services.archives.entries import (
 )
 from app.services.archives.tars import read_tar
 from app.services.archives.zips import read_zip
-from app.services.uploads import Caps, Spool, incoming_folder
+from app.services.uploads import BLOCK_BYTES, Caps, Spool, incoming_folder
 from app.settings import Settings
 from datasets.registry import KindInfo
 
@@ -93,6 +93,9 @@ class Reader:
                     yield offer
         elif sniffed.kind == "picture":
             yield await self._read_picture(file, size)
+        elif sniffed.kind == "gzip":
+            async for offer in self._unpack(file):
+                yield offer
         elif sniffed.kind in _ARCHIVE_KINDS:
             error = EntryError("unsupported_archive", "Of archives, zip, tar and tar.gz are read; pack it so.")
             yield Offer(file.name, error=error, is_whole_file=True)
@@ -114,6 +117,23 @@ class Reader:
             return Offer(file.name, error=_too_many_bytes(self.settings))
         data = await asyncio.to_thread(file.path.read_bytes)
         return Offer(file.name, file.image_id, data, is_junk=is_junk(file.name))
+
+    async def _unpack(self, file: MediaFile) -> AsyncGenerator[Offer]:
+        """What a gzip holds; an upload over HTTP was unpacked as it came."""
+        try:
+            spool = await asyncio.to_thread(_gunzip, file.path, self.settings)
+        except AppError as error:
+            yield Offer(file.name, error=EntryError(error.code, error.detail), is_whole_file=True)
+            return
+        with spool:
+            inner = MediaFile(spool.path, file.name.removesuffix(".gz"), file.image_id)
+            sniffed = sniff(await asyncio.to_thread(_read_head, inner.path))
+            if sniffed.kind == "gzip":
+                twice = EntryError("nested_archive", "A gzip within a gzip is not read; pack once.")
+                yield Offer(file.name, error=twice, is_whole_file=True)
+                return
+            async for offer in self._open(inner, sniffed, spool.bytes):
+                yield offer
 
     async def _cut(self, path: Path, name: str, sniffed: Sniffed) -> AsyncGenerator[Offer]:
         """The frames of a video, each with the id the kind gives it."""
@@ -201,6 +221,20 @@ def _decode_row(name: str, text: bytes) -> Offer:
         return Offer(name, name, decode_base64(text))
     except EntryError as error:
         return Offer(show_name(name), error=error)
+
+
+def _gunzip(path: Path, settings: Settings) -> Spool:
+    """A file that its taker removes; raises the AppErrors of Spool."""
+    spool = Spool(incoming_folder(settings), Caps.of(settings))
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                spool.feed(block)
+        spool.finish()
+    except BaseException:
+        spool.__exit__()
+        raise
+    return spool
 
 
 def _unpack_video(entry: Entry, settings: Settings) -> Spool:

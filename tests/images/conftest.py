@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from app.main import create_app
+from app.pictures.desk import PictureDesk
 from app.services.uploads import incoming_folder
 from app.settings import Settings, load_settings
 from app.store.session import Sessions
@@ -62,3 +63,11 @@ def incoming(settings: Settings) -> Path:
 
 def _dump(records: object) -> bytes:
     return json.dumps(records).encode()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def desk() -> AsyncIterator[PictureDesk]:
+    """A desk without an application."""
+    desk = PictureDesk()
+    yield desk
+    await desk.close()

@@ -43,6 +43,7 @@ class Options:
     max_cost_usd: float | None
     output_folder: Path | None
     dataset_folders: list[Path]
+    images: Path | None
 
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
@@ -63,6 +64,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
         max_cost_usd=given.max_cost_usd,
         output_folder=given.output_folder,
         dataset_folders=given.dataset_folder,
+        images=given.images,
     )
 
 
@@ -79,6 +81,12 @@ def _make_parser() -> argparse.ArgumentParser:
         "--name", metavar="MODULE.CLASS", help="the kind of dataset, either way round; plain {id, sentences} without it"
     )
     add("--query_inputs_path", metavar="FILE", help="the annotations; by default the file that the class names")
+    add(
+        "--images",
+        metavar="FOLDER",
+        type=Path,
+        help="the pictures and videos of the annotations: a folder of them, of archives too, or one such file",
+    )
     add("--prompt_path", metavar="FILE", help="the prompt; by default the one that the class brings")
     add(
         "--dataset_version",

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
 from app.services.datasets import DatasetRequest, SourceFile, check_request, create_dataset
+from app.services.image_uploads import ImageRequest, Report, take_images
 from app.services.jobs import act_on_job, check_job, submit_job
 from app.services.kinds import prompt_of_text
 from app.services.planning import JobRequest
@@ -18,17 +19,21 @@ from app.store.models import Dataset, Job, Prompt
 from app.store.run_rows import RUN_LABEL, find_dataset, find_run_job, lock_run
 from app.store.tallies import read_tallies
 from workers.command_line.arguments import Options
-from workers.command_line.sources import Chosen, name_dataset
+from workers.command_line.sources import Chosen, list_media, name_dataset
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The rows of a run; `is_new` is False where it continues the job of an earlier run."""
+    """The rows of a run; `is_new` is False where it continues the job of an earlier run.
+
+    images: what became of its pictures, where it brought any
+    """
 
     dataset: Dataset
     prompt: Prompt
     job_id: int
     is_new: bool
+    images: Report | None = None
 
 
 async def place_order(
@@ -45,6 +50,9 @@ async def place_order(
         if dataset is None:
             new = check_request(DatasetRequest(name=name, kind=chosen.kind.name))
             dataset = await create_dataset(session, new, source)
+    images = None
+    if options.images is not None:
+        images = await take_images(resources, ImageRequest(dataset.id), list_media(options.images))
     async with resources.sessions.begin() as session:
         await lock_run(session, name)
         checked = prompt_of_text(chosen.prompt)
@@ -54,10 +62,10 @@ async def place_order(
         job = await find_run_job(session, dataset.id, request.metadata[RUN_LABEL])
         if job is None:
             submitted = await submit_job(session, resources.settings, request)
-            return Order(dataset, prompt, submitted.id, is_new=True)
+            return Order(dataset, prompt, submitted.id, is_new=True, images=images)
         await _change_limits(session, job, request.limits)
         await _set_in_motion(session, job)
-        return Order(dataset, prompt, job.id, is_new=False)
+        return Order(dataset, prompt, job.id, is_new=False, images=images)
 
 
 def _request_job(

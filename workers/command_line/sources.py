@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from app.services.datasets import SourceFile
+from app.services.image_sources import MediaFile
 from app.services.uploads import BLOCK_BYTES, Caps, Spool, incoming_folder
 from app.settings import Settings
 from datasets.prompts import PromptError, PromptText
@@ -41,6 +43,8 @@ def choose(options: Options, folders: Sequence[str] = ()) -> Chosen:
     for folder in options.dataset_folders:
         if not folder.is_dir():
             raise StartError(f"There is no folder {str(folder)!r} (--dataset_folder).")
+    if options.images is not None and not options.images.exists():
+        raise StartError(f"There is nothing at {str(options.images)!r} (--images).")
     try:
         kind = find_kind(options.name, [*folders, *options.dataset_folders])
     except KindNotFoundError as error:
@@ -80,6 +84,18 @@ def open_source(chosen: Chosen, settings: Settings) -> Iterator[SourceFile]:
             yield SourceFile(spool.path, spool.bytes, spool.sha256)
     except OSError as error:
         raise StartError(f"{str(error.filename or path)!r} cannot be read: {error.strerror}.") from error
+
+
+def list_media(place: Path) -> Iterator[MediaFile]:
+    """A file, or every file below a folder in the order of their names; the names begin below the folder."""
+    if not place.is_dir():
+        yield MediaFile(place, place.name)
+        return
+    for folder, inner_folders, names in os.walk(place):
+        inner_folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            yield MediaFile(path, path.relative_to(place).as_posix())
 
 
 def _find_query_inputs(kind: KindInfo, given: str | None) -> Path:

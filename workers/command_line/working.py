@@ -13,6 +13,7 @@ from app.errors import ConflictError
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
 from app.services.datasets import SourceFile
+from app.services.image_uploads import Report
 from app.services.jobs import act_on_job, view_job
 from app.settings import Settings
 from app.store.events import list_events
@@ -113,6 +114,8 @@ class Run:
         refused = f" ({dataset.errors:,} records refused)" if dataset.errors else ""
         kept = "" if order.is_new else "; continuing the job of an earlier run with these arguments"
         self.progress.say(f"{self.chosen.kind.name}: {dataset.items:,} query inputs{refused}{kept}.")
+        if order.images is not None:
+            self.progress.say(_tell_images(order.images))
 
     async def _work_job(self, resources: Resources, job_id: int) -> tuple[Job, dict[str, Any]]:
         """Work until the job ends, pauses or a stop is asked for; then its state once all calls are recorded."""
@@ -153,6 +156,18 @@ class Run:
             names += await write_mimic_it(resources, order, self.worker_id, self.folder)
         sys.stdout.write(f"{self.folder}: {', '.join(names)}\n")
         sys.stdout.flush()
+
+
+def _tell_images(report: Report) -> str:
+    """What became of the pictures, with the first that was refused."""
+    told = (
+        f"Pictures: {report.stored:,} taken, {report.already_there:,} were there, {report.links.missing:,} are missing"
+    )
+    refusals = [*report.failures, *report.first_refused]
+    if not refusals:
+        return f"{told}."
+    count = report.refused + len(report.failures)
+    return f"{told}, {count:,} refused, {refusals[0].name!r} first: {refusals[0].message}"
 
 
 async def _pause(resources: Resources, job_id: int) -> None:
