@@ -1,15 +1,15 @@
 """Pictures over HTTP: uploads into a dataset, what is there and what is missing, their bytes."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api.deps import ResourcesDep, accept_json, begin_reading, begin_writing, negotiate
 from app.api.idempotency import IdempotencyKeyHeader, claim_key, keep_response, name_route, read_key, replay
 from app.api.image_bodies import ImageAsk, check_ask, receive_images
+from app.api.image_views import UPLOAD_DOCS, ImageBody, ReportBody
 from app.api.pages import ListBody, PageDep, answer_json, answer_page, answer_resource
 from app.api.ranges import answer_file
 from app.errors import Fault, InvalidRequestError, InvalidUploadError, NotFoundError, TooLargeError
@@ -30,83 +30,6 @@ _SHOWN_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 _BOMB_CODES = frozenset({"archive_bomb", "too_many_entries"})
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_TEXT = {"type": "string"}
-_UPLOAD_DOCS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": (
-            "A picture, a video, a zip, tar or tar.gz of them, `{image id: base64}` as JSON, a parquet with a column "
-            "`base64`, or a form with several such files. What a file is, is told by its content."
-        ),
-        "content": {
-            "application/octet-stream": _BINARY,
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "fps": {"type": "number"},
-                        "frames": {"type": "integer"},
-                        "replace": {"type": "boolean"},
-                    },
-                }
-            },
-        },
-    }
-}
-
-
-class RefusedImage(BaseModel):
-    name: str
-    code: str
-    message: str
-
-
-class ReportCounts(BaseModel):
-    stored: int
-    already_there: int
-    replaced: int
-    refused: int
-    ignored: int
-    frames: int
-
-
-class SomeIds(BaseModel):
-    """How many, and the first of them."""
-
-    count: int
-    first: list[str]
-
-
-class ReportBody(BaseModel):
-    """What became of an upload of pictures, for the OpenAPI document."""
-
-    object: str = "images.report"
-    dataset_id: str
-    counts: ReportCounts
-    refused: list[RefusedImage]
-    failures: list[RefusedImage]
-    missing: SomeIds
-    surplus: SomeIds
-    items_without_images: int
-
-
-class ImageBody(BaseModel):
-    """A picture's record, for the OpenAPI document."""
-
-    id: str
-    object: str = "image"
-    dataset_id: str
-    image_id: str
-    media_type: str
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    source: str
-    url: str
-    created_at: str
 
 
 def read_ask(
@@ -128,14 +51,14 @@ AskDep = Annotated[ImageAsk, Depends(read_ask)]
 @router.put(
     "/datasets/{dataset_id}/images",
     response_model=ReportBody,
-    openapi_extra=_UPLOAD_DOCS,
+    openapi_extra=UPLOAD_DOCS,
     summary="The same as POST: `curl -T file` says PUT",
     dependencies=[Depends(accept_json)],
 )
 @router.post(
     "/datasets/{dataset_id}/images",
     response_model=ReportBody,
-    openapi_extra=_UPLOAD_DOCS,
+    openapi_extra=UPLOAD_DOCS,
     summary="Upload pictures, archives of pictures, or videos",
     dependencies=[Depends(accept_json)],
 )
@@ -152,7 +75,7 @@ async def post_images(
 @router.put(
     "/datasets/{dataset_id}/images/{file_name:path}",
     response_model=ReportBody,
-    openapi_extra=_UPLOAD_DOCS,
+    openapi_extra=UPLOAD_DOCS,
     summary="Upload a file under its name: `curl -T file .../images/` adds it",
     dependencies=[Depends(accept_json)],
 )
