@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import engine, export, ingest, pages, rate_limits, stats
+from bench import engine, export, ingest, pages, rate_limits, relations, stats
 
 Rows = Iterator["Row"]
 
@@ -96,6 +96,19 @@ def measure_stats(*, quick: bool) -> Rows:
     yield Row("API's memory meanwhile", f"{found['api_rss_mb']:.0f} MB")
 
 
+def measure_relations(*, quick: bool) -> Rows:
+    pairs = 5_000 if quick else 100_000
+    found = relations.run(pairs, *((50, 500) if quick else ()))
+    yield at_most(f"relating {pairs:,} pairs by their texts, vectors known", found["relate_s"], 600, " s")
+    yield Row("CPU of the process that compares", f"{found['child_cpu_s']:.0f} s")
+    yield Row("related pairs a pair", f"{found['links']:.3g}", "10", found["links"] == 10 and found["related"] == pairs)
+    yield at_most("worker's memory meanwhile", found["worker_rss_mb"], 250, " MB")
+    yield Row("memory of the process that compares", f"{found['child_rss_mb']:.0f} MB")
+    yield at_least(f"recall@10 of an index over {pairs:,} vectors", found["index_recall"], 0.95)
+    yield Row("building and asking the index for all of them", f"{found['index_s']:.1f} s")
+    yield Row("packaged model, texts a CPU second", f"{found['texts_per_cpu_s']:.0f}")
+
+
 SUITES: dict[str, Callable[..., Rows]] = {
     "engine": measure_engine,
     "rate-limits": measure_rate_limits,
@@ -103,6 +116,7 @@ SUITES: dict[str, Callable[..., Rows]] = {
     "ingest": measure_ingest,
     "export": measure_export,
     "stats": measure_stats,
+    "relations": measure_relations,
 }
 
 

@@ -1,11 +1,10 @@
-"""Nearest vectors by cosine: exactly, in blocks of bounded memory, or by an index where there are very many."""
+"""Nearest vectors by cosine, compared one with every other in blocks of bounded memory."""
 
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from usearch.index import Index
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -14,9 +13,8 @@ EXACT_UP_TO = 120_000
 """Vectors that are compared one with every other; above it the time, which grows with the square, goes to an index."""
 
 _GROUP = 32
+_READ_AT_ONCE = 20_000
 _BLOCK_SCORES = 2**25  # of float32: 128 MB
-_INDEX_BLOCK = 20_000
-_CONNECTIVITY, _EXPANSION_ADD, _EXPANSION_SEARCH = 24, 128, 160
 _SMALLEST = 1e-12
 
 
@@ -41,8 +39,8 @@ class ExactNeighbours:
         self.count, length = vectors.shape
         padded = -(-max(1, self.count) // _GROUP) * _GROUP
         self._vectors = np.zeros((padded, length), dtype=np.float32)
-        for start in range(0, self.count, _INDEX_BLOCK):
-            block = slice(start, min(start + _INDEX_BLOCK, self.count))
+        for start in range(0, self.count, _READ_AT_ONCE):
+            block = slice(start, min(start + _READ_AT_ONCE, self.count))
             self._vectors[block] = scale_to_unit(vectors[block])
 
     def find(self, rows: Numbers, reach: int) -> Numbers:
@@ -58,45 +56,6 @@ class ExactNeighbours:
             scores[np.arange(len(block)), block] = -np.inf
             found[start : start + height, :width] = _pick_best(scores, width)
         return found
-
-
-class IndexedNeighbours:
-    """Those an HNSW index finds: almost always the nearest, in a time that hardly grows with their number."""
-
-    name = "index"
-
-    def __init__(self, vectors: NDArray[np.float16] | Floats) -> None:
-        """vectors: (count, length), of any length but zero; read in blocks, so they may lie in a file."""
-        self.count, length = vectors.shape
-        self._vectors = vectors
-        self._index = Index(
-            ndim=length,
-            metric="cos",
-            dtype="f16",
-            connectivity=_CONNECTIVITY,
-            expansion_add=_EXPANSION_ADD,
-            expansion_search=_EXPANSION_SEARCH,
-            enable_key_lookups=False,
-        )
-        for start in range(0, self.count, _INDEX_BLOCK):
-            block = vectors[start : start + _INDEX_BLOCK]
-            self._index.add(np.arange(start, start + len(block)), scale_to_unit(block))
-
-    def find(self, rows: Numbers, reach: int) -> Numbers:
-        found = np.full((len(rows), reach), -1, dtype=np.int64)
-        wanted = min(reach + 1, self.count)
-        matches = self._index.search(scale_to_unit(self._vectors[rows]), wanted)
-        keys = np.atleast_2d(np.asarray(matches.keys)).astype(np.int64)
-        counts = np.atleast_1d(np.asarray(getattr(matches, "counts", len(keys[0]))))
-        for line, (row, listed) in enumerate(zip(rows, keys, strict=True)):
-            others = [key for key in listed[: counts[line]] if key != row][:reach]
-            found[line, : len(others)] = others
-        return found
-
-
-def open_neighbours(vectors: NDArray[np.float16] | Floats, exact_up_to: int = EXACT_UP_TO) -> Neighbours:
-    """Exact ones as long as that is affordable, else an index."""
-    return ExactNeighbours(vectors) if len(vectors) <= exact_up_to else IndexedNeighbours(vectors)
 
 
 def scale_to_unit(vectors: NDArray[np.float16] | Floats) -> Floats:

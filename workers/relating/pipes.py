@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from workers.relating.child import LENGTH
+from workers.relating.sharing import LENGTH
 
 _PROJECT = Path(__file__).parents[2]
 

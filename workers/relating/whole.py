@@ -32,8 +32,8 @@ from app.store.whole_jobs import (
     has_unrelated_shards,
     list_corpus_pairs,
 )
-from workers.relating.child import save_corpus
 from workers.relating.pipes import Child, open_child
+from workers.relating.sharing import save_corpus
 from workers.run import ShardRun
 
 log = logging.getLogger("syphus.relating")
