@@ -1,6 +1,11 @@
 """Relations that need all pairs of a job: vectors from the endpoint or the package, on real PostgreSQL and Valkey."""
 
+import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from app.settings import Settings
 from app.store.session import Sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, state_of, working
+from tests.support.processes import PROJECT, Process, find_family
 from tests.support.vectors import vector_of
 from tests.support.waiting import wait_until
 
@@ -313,3 +319,68 @@ async def test_a_budget_needs_a_price_for_the_model_of_vectors(sessions: Session
         await order(sessions, unpriced, dataset_id, relation_rule="similar_texts", limits={"max_cost_usd": 1})
     assert [(fault.pointer, fault.code) for fault in caught.value.errors] == [("/limits/max_cost_usd", "unknown_price")]
     assert await order(sessions, unpriced, dataset_id, relation_rule="none", limits={"max_cost_usd": 1})
+
+
+async def test_what_computes_for_a_worker_that_is_killed_ends_with_it_and_another_worker_ends_the_job(
+    sessions: Sessions, settings: Settings
+) -> None:
+    alone = settings.model_copy(update={"openai_embedding_model": None, "lease_s": 3.0})
+    job_id = await order(sessions, alone, await add_dataset(sessions, 12), relation_rule="similar_texts")
+    async with a_worker_apart(alone) as worker:
+        await wait_until(lambda: bool(find_computing(worker)), "a process that computes")
+        computing = find_computing(worker)
+        os.kill(worker, signal.SIGKILL)
+        await wait_until(lambda: not any(process.is_alive for process in computing), "the end of what it started")
+    async with working(alone):
+        assert (await finish(sessions, job_id)).state == "completed"
+    assert all(len(pair.related) == 10 for pair in await read_pairs(sessions, job_id))
+
+
+async def test_the_job_pauses_where_what_computes_dies_and_goes_on_when_asked(
+    sessions: Sessions, settings: Settings
+) -> None:
+    alone = settings.model_copy(update={"openai_embedding_model": None})
+    job_id = await order(sessions, alone, await add_dataset(sessions, 12), relation_rule="similar_texts")
+    async with working(alone) as engine:
+        await wait_until(lambda: bool(find_computing(os.getpid())), "a process that computes")
+        for process in find_computing(os.getpid()):
+            os.kill(process.pid, signal.SIGKILL)
+        await wait_until(lambda: is_paused(sessions, job_id), "the pause")
+        assert (await state_of(sessions, job_id)).reason == "relate_failed"
+        async with sessions.begin() as session:
+            told = await session.execute(text("SELECT data->>'error' FROM job_event WHERE type = 'job.paused'"))
+            assert told.scalars().all() == ["the process that computes ended by signal 9"]
+            await act_on_job(session, job_id, "resume")
+        engine.ring()
+        assert (await finish(sessions, job_id)).state == "completed"
+    assert all(len(pair.related) == 10 for pair in await read_pairs(sessions, job_id))
+
+
+@asynccontextmanager
+async def a_worker_apart(settings: Settings) -> AsyncIterator[int]:
+    """The id of a worker in a process of its own."""
+    names = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    names |= {"OPENAI_BASE_URL": settings.openai_base_url, "SYPHUS_HOME": str(settings.home)}
+    names |= {"SYPHUS_LEASE_S": str(settings.lease_s), "SYPHUS_TICK_S": str(settings.tick_s)}
+    environment = {name: value for name, value in names.items() if value is not None}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "workers", cwd=PROJECT, env={**os.environ, **environment}
+    )
+    try:
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def find_computing(worker: int) -> list[Process]:
+    """The processes of a worker that embed or compare."""
+    return [process for process in find_family(worker) if "workers.relating.child" in read_command(process)]
+
+
+def read_command(process: Process) -> str:
+    try:
+        return Path(f"/proc/{process.pid}/cmdline").read_text()
+    except OSError:
+        return ""
