@@ -66,22 +66,20 @@ _LINK = """
     ), ',') || ']' AS related
     FROM shown s LEFT JOIN relation r ON r.pair_id = s.english_id
 """
-_COUNT_TRANSLATIONS = text(
-    "SELECT t.language, count(*) FROM named n JOIN pair t ON t.translation_of = n.pair_id"
-    " WHERE t.status <> 'rejected' AND t.language = ANY(:languages) GROUP BY t.language"
-)
+_COUNT_TRANSLATIONS = """
+    SELECT t.language, count(*) FROM named n JOIN pair t ON t.translation_of = n.pair_id
+    WHERE t.status <> 'rejected' AND t.language = ANY($1::text[]) GROUP BY t.language
+"""
 # xmin changes with every change of a row, whoever makes it.
-_FINGERPRINT = text(
-    """
+_FINGERPRINT = """
     SELECT
         (SELECT count(*) || ':' || coalesce(sum(hashint8extended(id, xmin::text::bigint)), 0)
-            FROM pair WHERE job_id = :job_id) || '/' ||
+            FROM pair WHERE job_id = $1) || '/' ||
         (SELECT count(*) || ':' || coalesce(sum(hashint8extended(pair_id, xmin::text::bigint)), 0)
-            FROM relation WHERE job_id = :job_id) || '/' ||
+            FROM relation WHERE job_id = $1) || '/' ||
         (SELECT count(*) || ':' || coalesce(sum(hashint8extended(id, xmin::text::bigint)), 0)
-            FROM image WHERE dataset_id = :dataset_id)
-    """
-)
+            FROM image WHERE dataset_id = $2)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +108,8 @@ async def begin_snapshot(session: AsyncSession, job_id: int, dataset_id: int) ->
     As long as the fingerprint is the same, so are the pairs, relations and images that an export reads.
     """
     await _prepare(session)
-    found = await session.execute(_FINGERPRINT, {"job_id": job_id, "dataset_id": dataset_id})
-    return str(found.scalar_one())
+    connection = await driver_connection(session)
+    return str(await connection.fetchval(_FINGERPRINT, job_id, dataset_id, timeout=TIMEOUT_S))
 
 
 async def name_pairs(session: AsyncSession, selection: Selection, name: Namer) -> int:
@@ -173,10 +171,16 @@ async def show_language(session: AsyncSession, language: str, split: int | None 
 
 async def count_translations(session: AsyncSession, languages: list[str]) -> dict[str, int]:
     """How many translations of the named pairs there are, by language."""
-    counts = dict.fromkeys(languages, 0)
-    for language, count in await session.execute(_COUNT_TRANSLATIONS, {"languages": languages}):
-        counts[language] = count
-    return counts
+    connection = await driver_connection(session)
+    found = await connection.fetch(_COUNT_TRANSLATIONS, languages, timeout=TIMEOUT_S)
+    return dict.fromkeys(languages, 0) | dict(found)
+
+
+async def count_pairs(session: AsyncSession, selection: Selection) -> int:
+    """How many English pairs a selection has."""
+    connection = await driver_connection(session)
+    counting = f"SELECT count(*) FROM ({_CHOOSE}) AS chosen"  # noqa: S608  # a constant of this module
+    return int(await connection.fetchval(counting, *selection.values(), timeout=TIMEOUT_S))
 
 
 def public_id(prefix: str, column: str) -> str:

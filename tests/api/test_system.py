@@ -92,8 +92,10 @@ async def test_usage_and_metrics_sum_the_roll_ups(client: httpx2.AsyncClient, se
 async def test_the_catalogue_names_languages_formats_and_models(client: httpx2.AsyncClient) -> None:
     languages = [entry["code"] for entry in (await client.get("/v1/languages")).json()["data"]]
     assert sorted(languages) == sorted(["en", "zh", "ja", "es", "de", "fr", "ko", "ar"])
-    formats = [entry["name"] for entry in (await client.get("/v1/formats")).json()["data"]]
-    assert {"mimic-it", "jsonl"} <= set(formats)
+    formats = {entry["name"]: entry for entry in (await client.get("/v1/formats")).json()["data"]}
+    assert set(formats) == {"mimic-it", "llava", "sharegpt", "openai", "jsonl", "csv", "parquet"}
+    assert {"XX_instructions.json", "XX_train.json", "manifest.json"} <= set(formats["mimic-it"]["files"])
+    assert formats["llava"]["options"]["images"]["choices"] == ["none", "ids", "base64"]
     models = (await client.get("/v1/models")).json()["data"]
     assert (models[0]["name"], models[0]["is_default"]) == ("gpt-4o-mini", True)
     assert models[0]["price_usd_per_million"]["completion"] > 0

@@ -102,4 +102,4 @@ async def test_a_missing_picture_fails_the_certificate_or_drops_its_pairs(
     assert all("IMG_2" in problem["message"] for problem in shown["certificate"]["problems"])
     order = await order_export(client, job_id, file_format=file_format, images="base64", on_missing_images="drop_pairs")
     export = await finish_export(client, resources, order)
-    assert export["counts"]["pairs"] == 4
+    assert (export["counts"]["pairs"], export["counts"]["pairs_dropped"]) == (4, 2)

@@ -1,6 +1,7 @@
 """Which pairs an export has, what they are called, and which split each goes to."""
 
 from array import array
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,13 +12,19 @@ from app.store import export_splits as splits
 
 
 async def choose_pairs(making: Making, namer: rows.Namer | None = None) -> None:
-    """Choose, name (by public ids without a namer) and place the pairs, and count them."""
+    """Choose, name (by public ids without a namer) and place the pairs, and count them.
+
+    `pairs` counts English ones, `pairs_dropped` those whose pictures were not uploaded, where they are left out.
+    """
     options, session = making.options, making.session
     if namer is None:
         pairs = await rows.number_pairs(session, options.selection)
+        making.counts["pairs"] = pairs if options.has_english else 0
     else:
-        pairs = await rows.name_pairs(session, options.selection, namer)
-    making.counts["pairs"] = pairs
+        pairs = making.counts["pairs"] = await rows.name_pairs(session, options.selection, namer)
+    if options.selection.is_complete:
+        whole = await rows.count_pairs(session, replace(options.selection, is_complete=False))
+        making.counts["pairs_dropped"] = whole - pairs
     making.counts["translations"] = await rows.count_translations(session, list(options.translations))
     if options.split is not None:
         making.counts["items_by_split"] = await draw_splits(session, options.split)

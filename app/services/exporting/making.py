@@ -87,7 +87,12 @@ class Making:
                 "path": path,
             }
         self.files.append(file)
-        await self.note(self)
+        try:
+            await self.note(self)
+        except Exception:
+            if file["path"].startswith(self.folder):  # nobody else knows of it
+                await self.resources.blobs.delete(file["path"])
+            raise
         return file
 
     async def _find_earlier(self, spec: FileSpec) -> File | None:
