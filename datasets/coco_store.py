@@ -1,7 +1,7 @@
 """Holds the images of a COCO file while its annotations come in, in any order and in little memory.
 
-Texts lie in one run of bytes and numbers in arrays: a caption costs its bytes and 16 more, a box 52. The published
-training set of 118,287 images with 591,753 captions and 860,001 boxes takes about 150 MB that way.
+Texts lie in one run of bytes and numbers in arrays: a caption costs its bytes and 12 more, a box 40. A made-up file of
+the size of COCO's training set (548 MB: 100,000 images, 500,000 captions, 752,185 boxes) is read holding 94 MB.
 """
 
 from array import array

@@ -51,6 +51,7 @@ _UPLOAD_DOCS: dict[str, Any] = {
             "application/octet-stream": _BINARY,
             "application/x-ndjson": _BINARY,
             "application/gzip": _BINARY,
+            "application/zip": _BINARY,
             "multipart/form-data": {
                 "schema": {
                     "type": "object",

@@ -38,6 +38,8 @@ _RAW_TYPES = frozenset(
         "application/x-jsonlines",
         "application/gzip",
         "application/x-gzip",
+        "application/zip",  # for kinds that read several files together
+        "application/x-zip-compressed",
         "application/x-www-form-urlencoded",  # what curl says of --data-binary
         "binary/octet-stream",
     }
