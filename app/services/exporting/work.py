@@ -9,11 +9,11 @@ from app.certifying.certificate import Certificate
 from app.certifying.certify import certify
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
-from app.services.exporting.formats import FORMATS
 from app.services.exporting.making import File, Making
 from app.services.exporting.manifest import write_manifest
 from app.services.exporting.options import read_options
 from app.services.exporting.stored import StoppedError, StoredFolder
+from app.services.exporting.writers import WRITERS
 from app.store import exports as store
 from app.store.datasets import get_dataset
 from app.store.export_rows import begin_snapshot
@@ -72,7 +72,7 @@ async def _try(resources: Resources, lease: store.ExportLease) -> None:
         job = await get_job(session, export.job_id)
         dataset = await get_dataset(session, job.dataset_id)
         prompt = await get_prompt(session, job.prompt_id)
-    chosen = FORMATS[export.format]
+    writers = WRITERS[export.format]
     async with resources.sessions() as session:
         fingerprint = await begin_snapshot(session, job.id, dataset.id)
         progress = export.progress if export.progress.get("fingerprint") == fingerprint else {}
@@ -95,9 +95,9 @@ async def _try(resources: Resources, lease: store.ExportLease) -> None:
             note=note,
             earlier={file["name"]: file for file in progress.get("files", [])},
         )
-        await chosen.write(making)
-        if making.options.has_pictures and chosen.write_pictures is not None:
-            await chosen.write_pictures(making)
+        await writers.text(making)
+        if making.options.has_pictures and writers.pictures is not None:
+            await writers.pictures(making)
         await write_manifest(making)
     await _finish(resources, lease, making)
 
