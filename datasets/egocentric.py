@@ -29,6 +29,7 @@ class Ego4D(Footage):
         '"object_description": ["a white drawer", …]?}, …]}, …]}}, in seconds of the video'
     )
     image_id_pattern = "E4D_IMG_video_uid_00000012, a frame for each second from the first narration to the last"
+    picture_files: ClassVar[tuple[str, ...]] = ("video_uid/3.jpg", "video_uid_00000003.jpg")
     prompt_file = "ego4d.json"
     frame_digits = 8
     fewest_pairs = 6

@@ -34,6 +34,7 @@ class FunQA(Footage):
         '"output": "…", "task"?: "H3", "ID"?: "…"}, …]; several records a video, in any order'
     )
     image_id_pattern = "FUNQA_IMG_H_A_101_1433_1631_0003; the annotations do not say how long a video is"
+    picture_files: ClassVar[tuple[str, ...]] = ("H_A_101_1433_1631/0.jpg", "H_A_101_1433_1631_0000.jpg")
     prompt_file = "funqa.json"
     image_abbr = "FUNQA"
     family: ClassVar[Family | None] = None

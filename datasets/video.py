@@ -32,6 +32,7 @@ class DenseCaptions(Footage):
         'json object {"v_x": {"duration": 82.7, "timestamps": [[0.8, 19.9], …], "sentences": ["…", …]}}, in seconds'
     )
     image_id_pattern = "DC_IMG_v_x_0000, a frame for each second"
+    picture_files: ClassVar[tuple[str, ...]] = ("v_QOlSCBRmfWY/0.jpg", "v_QOlSCBRmfWY_0000.jpg")
     prompt_file = "dense_captions.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, MENTIONS_TIMESTAMPS, QUOTES_TIMES)
 
@@ -62,6 +63,7 @@ class TVCaptions(Footage):
     title = "TV Captions"
     file_format = 'jsonl {"vid_name": "castle_s01e01_seg02_clip_00", "ts": [3.5, 9.1]?, "descs": [{"desc": "…"}, …]}'
     image_id_pattern = "TVC_IMG_castle_s01e01_seg02_clip_00_0003, a frame for each second of ts"
+    picture_files: ClassVar[tuple[str, ...]] = ("castle_s01e01_seg02_clip_00/3.jpg", "s02e14_seg02_clip_02_0003.jpg")
     prompt_file = "tv_captions.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, NAMES_CHARACTERS)
 
@@ -108,6 +110,7 @@ class VisualStoryTelling(AbstractDataset):
         '"original_text" or "text"}], …]} in any order, or the annotations alone as a json list or jsonl'
     )
     image_id_pattern = "VST_IMG_1741642, the number of the photo"
+    picture_files: ClassVar[tuple[str, ...]] = ("1741642.jpg", "1741642_3fab_o.jpg")
     prompt_file = "visual_story_telling.json"
     relation_rule: ClassVar[RelationRule] = "same_source"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, NEEDS_PIXELS)
