@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     openai_embedding_model: str | None = Field(
         None, validation_alias=AliasChoices("OPENAI_EMBEDDING_MODEL", "openai_embedding_model")
     )
+    openai_image_embedding_model: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_IMAGE_EMBEDDING_MODEL", "openai_image_embedding_model")
+    )
     prices: str = ""  # JSON: {"model": {"prompt": USD, "cached": USD, "completion": USD}} per million tokens
     call_timeout_s: float = Field(120.0, gt=0)
     connect_timeout_s: float = Field(10.0, gt=0)

@@ -39,16 +39,16 @@ class ShardEngine:
         worker_id: str,
         bucket: int,
         texts: VectorEndpoint | None = None,
+        images: VectorEndpoint | None = None,
     ) -> None:
-        """texts: where vectors of texts come from, None for the packaged model."""
+        """texts, images: where vectors of these come from; None for the packaged model and the uploads' features."""
         slots = resources.settings.concurrency
         self.resources = resources
         self._tasks = Tasks()
         self._spool = Spool(resources.settings.home / "spool", worker_id)
         self._recorder = Recorder(resources.sessions, self._spool, bucket, 2 * slots)
         self._caller = Caller(resources, chat, paces, self._recorder, self._tasks, worker_id)
-        home = resources.settings.home
-        whole_jobs = WholeJobs(resources.sessions, paces, worker_id, bucket, home, texts, asyncio.Lock())
+        whole_jobs = WholeJobs(resources, paces, worker_id, bucket, texts, images, asyncio.Lock())
         self._claimer = Claimer(resources, self._caller, self._tasks, whole_jobs, worker_id, bucket)
         self._statistician = Statistician(resources, worker_id)
 

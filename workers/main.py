@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from app.embedded import resolve_endpoints
 from app.llm import make_chat_model
 from app.logs import set_up_logs
 from app.pipeline.costing import price_of
-from app.pipeline.embeddings import build_text_request
+from app.pipeline.embeddings import build_image_request, build_text_request
 from app.queue import deserialize, open_pool, redis_settings, serialize
 from app.resources import Resources
 from app.services.fleet import release_worker
@@ -28,12 +28,13 @@ from app.wiring import open_resources
 from workers.dispatcher import Dispatcher
 from workers.engine import ShardEngine
 from workers.pacing import Paces
-from workers.relating.endpoint import TEXTS_IN_REQUEST, VectorEndpoint
+from workers.relating.endpoint import IMAGES_IN_REQUEST, TEXTS_IN_REQUEST, VectorEndpoint
 from workers.shell import ENGINE, list_functions
 
 log = logging.getLogger("syphus.worker")
 
 POOL_SIZE = 10
+Build = Callable[[str, Sequence[Any]], bytes]
 DEMO_CONCURRENCY = 4  # the demo model has two slots: more calls than that only wait for their timeout
 _MESSAGES_AT_ONCE = 8
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 5.0
@@ -81,10 +82,14 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
             connect_timeout_s=settings.connect_timeout_s,
             reply_cap_bytes=settings.reply_cap_bytes,
         )
-        texts = _open_text_vectors(settings)
+        texts = _open_vectors(settings, settings.openai_embedding_model, build_text_request, TEXTS_IN_REQUEST)
+        image_model = settings.openai_image_embedding_model
+        images = _open_vectors(settings, image_model, build_image_request, IMAGES_IN_REQUEST)
         redis = Redis.from_url(str(settings.redis_url), socket_timeout=2, socket_connect_timeout=2)
         paces = Paces(redis, settings.openai_base_url or "openai", worker_id)
-        engine = ShardEngine(resources, chat, paces, worker_id, bucket=_bucket_of(worker_id), texts=texts)
+        engine = ShardEngine(
+            resources, chat, paces, worker_id, bucket=_bucket_of(worker_id), texts=texts, images=images
+        )
         await engine.start()
         dispatching = asyncio.create_task(Dispatcher(resources, worker_id).run())
         try:
@@ -95,13 +100,13 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
             await _sign_off(resources, worker_id)
             await paces.aclose()
             await chat.aclose()
-            if texts is not None:
-                await texts.port.aclose()
+            for vectors in (texts, images):
+                if vectors is not None:
+                    await vectors.port.aclose()
 
 
-def _open_text_vectors(settings: Settings) -> VectorEndpoint | None:
-    """The endpoint's model for vectors of texts, where the settings name one."""
-    model = settings.openai_embedding_model
+def _open_vectors(settings: Settings, model: str | None, build: Build, most_in_batch: int) -> VectorEndpoint | None:
+    """The endpoint's model for vectors, where the settings name one."""
     if model is None:
         return None
     port = make_chat_model(
@@ -116,9 +121,7 @@ def _open_text_vectors(settings: Settings) -> VectorEndpoint | None:
         path="/embeddings",
     )
     price = price_of(model, settings.prices)
-    return VectorEndpoint(
-        port, model, price, partial(build_text_request, model), TEXTS_IN_REQUEST, settings.call_timeout_s
-    )
+    return VectorEndpoint(port, model, price, partial(build, model), most_in_batch, settings.call_timeout_s)
 
 
 async def _sign_off(resources: Resources, worker_id: str) -> None:

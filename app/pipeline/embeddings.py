@@ -19,9 +19,9 @@ def build_text_request(model: str, texts: Sequence[str]) -> bytes:
     return orjson.dumps({"model": model, "input": list(texts), "encoding_format": "base64"})
 
 
-def build_image_request(model: str, images: Sequence[bytes], media_type: str) -> bytes:
-    """The body that asks for the vectors of encoded images: each is `{"image": "data:…;base64,…"}` in `input`."""
-    urls = [f"data:{media_type};base64,{base64.b64encode(image).decode()}" for image in images]
+def build_image_request(model: str, images: Sequence[bytes]) -> bytes:
+    """The body that asks for the vectors of JPEGs: each is `{"image": "data:image/jpeg;base64,…"}` in `input`."""
+    urls = [f"data:image/jpeg;base64,{base64.b64encode(image).decode()}" for image in images]
     return orjson.dumps({"model": model, "input": [{"image": url} for url in urls], "encoding_format": "base64"})
 
 

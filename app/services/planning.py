@@ -113,8 +113,12 @@ def check_relation_rule(rule: str | None) -> list[Fault]:
 
 def _check_vector_price(settings: Settings, rule: str, limits: Mapping[str, Any]) -> list[Fault]:
     """A budget holds for vectors that are bought, too."""
-    model = settings.openai_embedding_model
-    if rule != "similar_texts" or model is None or limits.get("max_cost_usd") is None:
+    models_of = {
+        "similar_texts": settings.openai_embedding_model,
+        "similar_images": settings.openai_image_embedding_model,
+    }
+    model = models_of.get(rule)
+    if model is None or limits.get("max_cost_usd") is None:
         return []
     if price_of(model, settings.prices) is not None:
         return []

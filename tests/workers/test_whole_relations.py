@@ -6,15 +6,20 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from app.blobs import open_blobs
 from app.errors import InvalidRequestError
+from app.services.images import image_path
 from app.services.jobs import act_on_job
 from app.services.reruns import Rerun
 from app.settings import Settings
@@ -384,3 +389,43 @@ def read_command(process: Process) -> str:
         return Path(f"/proc/{process.pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+async def test_vectors_of_images_are_bought_once_where_a_model_is_named(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    seeing = settings.model_copy(update={"openai_image_embedding_model": "text-embedding-3-small"})
+    dataset_id = await add_dataset(sessions, 6)
+    await add_pictures(sessions, seeing, dataset_id, 5)
+    job_id = await order(sessions, seeing, dataset_id, relation_rule="similar_images")
+    async with working(seeing) as engine:
+        job = await finish(sessions, job_id)
+        asked = await endpoint.stats()
+        async with sessions.begin() as session:
+            await act_on_job(session, job_id, "rerun", Rerun("relate"))
+        engine.ring()
+        await finish(sessions, job_id)
+    assert job.reason == "3 pairs without anything to compare"
+    assert (asked["vectors"], asked["vector_requests"]) == (5, 1)
+    assert (await endpoint.stats())["requests"] == asked["requests"]
+    for pair in await read_pairs(sessions, job_id):
+        assert len(set(pair.related)) == (0 if pair.image_ids == ["IMG_5"] else 4)
+    assert (await counts_of(sessions, job_id))["usage.calls"] == asked["requests"]
+
+
+async def add_pictures(sessions: Sessions, settings: Settings, dataset_id: int, count: int) -> None:
+    """Pictures of one colour each, in storage and in the table, without features."""
+    blobs = open_blobs(settings.storage_url or str(settings.home / "blobs"))
+    for number in range(count):
+        file = BytesIO()
+        PIL.Image.new("RGB", (40, 30), (40 * number, 100, 50)).save(file, "PNG")
+        digest = sha256(file.getvalue()).hexdigest()
+        await blobs.put(image_path(digest), file.getvalue())
+        async with sessions.begin() as session:
+            await session.execute(
+                text(
+                    "INSERT INTO image (dataset_id, image_id, sha256, media_type, width, height, source)"
+                    " VALUES (:dataset_id, :image_id, :sha256, 'image/png', 40, 30, 'test')"
+                ),
+                {"dataset_id": dataset_id, "image_id": f"IMG_{number}", "sha256": digest},
+            )

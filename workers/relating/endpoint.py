@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.llm import OpenAIChatModel
 from app.pipeline.chat import CompletionError
@@ -23,8 +24,9 @@ from workers.run import ShardRun
 log = logging.getLogger("syphus.relating")
 
 TEXTS_IN_REQUEST = 96
+IMAGES_IN_REQUEST = 16
 _IN_FLIGHT = 8
-_BATCH_BYTES = 256 * 1024
+_BATCH_BYTES = 512 * 1024
 _BUDGET_WAIT_S = 0.5
 _STORE_AGAIN_S = 1.0
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
@@ -48,7 +50,7 @@ class VectorEndpoint:
     port: OpenAIChatModel
     model: str
     price: Price | None
-    build: Callable[[Sequence[str]], bytes]
+    build: Callable[[Sequence[Any]], bytes]
     most_in_batch: int
     timeout_s: float
 
@@ -74,7 +76,7 @@ class EndpointVectors:
         self._asking: set[asyncio.Task[None]] = set()
         self._is_out = False
 
-    async def embed(self, things: Mapping[bytes, str]) -> None:
+    async def embed(self, things: Mapping[bytes, str | bytes]) -> None:
         """Store the vectors of things, by digest; what the endpoint refuses for good is left without one."""
         for batch in self._cut({digest: thing for digest, thing in things.items() if digest not in self._refused}):
             self._spawn(batch)
@@ -87,13 +89,13 @@ class EndpointVectors:
         """Wait for requests under way: what they bring is paid for."""
         await asyncio.gather(*self._asking, return_exceptions=True)
 
-    def _spawn(self, batch: dict[bytes, str]) -> None:
+    def _spawn(self, batch: dict[bytes, str | bytes]) -> None:
         task = asyncio.create_task(self._ask(batch))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    def _cut(self, things: Mapping[bytes, str]) -> list[dict[bytes, str]]:
-        batches: list[dict[bytes, str]] = []
+    def _cut(self, things: Mapping[bytes, str | bytes]) -> list[dict[bytes, str | bytes]]:
+        batches: list[dict[bytes, str | bytes]] = []
         size = 0
         for digest, thing in things.items():
             if not batches or len(batches[-1]) == self._endpoint.most_in_batch or size + len(thing) > _BATCH_BYTES:
@@ -103,7 +105,7 @@ class EndpointVectors:
             size += len(thing)
         return batches
 
-    async def _ask(self, batch: dict[bytes, str]) -> None:
+    async def _ask(self, batch: dict[bytes, str | bytes]) -> None:
         """One batch until it has its vectors, was refused for good, or the run stops."""
         attempts = 0
         async with self._places:
@@ -127,7 +129,7 @@ class EndpointVectors:
         if self._run.is_alive:
             self._split(batch)
 
-    def _split(self, batch: dict[bytes, str]) -> None:
+    def _split(self, batch: dict[bytes, str | bytes]) -> None:
         """What the endpoint refuses is looked for in halves, so that one bad text costs no other its vector."""
         digests = list(batch)
         if len(digests) == 1:
@@ -154,7 +156,7 @@ class EndpointVectors:
         self._run.stop()
         return None
 
-    async def _exchange(self, batch: Mapping[bytes, str], body: bytes, call_id: int) -> CompletionError | None:
+    async def _exchange(self, batch: Mapping[bytes, str | bytes], body: bytes, call_id: int) -> CompletionError | None:
         """Ask, then keep what came; answers what went wrong."""
         try:
             answer = await self._endpoint.port.complete(body, timeout_s=self._endpoint.timeout_s)
@@ -177,7 +179,9 @@ class EndpointVectors:
         await self._record(outcome, vectors)
         return None
 
-    def _read(self, batch: Mapping[bytes, str], answer: Answer, call_id: int) -> tuple[Outcome, dict[bytes, bytes]]:
+    def _read(
+        self, batch: Mapping[bytes, str | bytes], answer: Answer, call_id: int
+    ) -> tuple[Outcome, dict[bytes, bytes]]:
         vectors, usage = decode_vectors(answer.raw, len(batch))
         outcome = Outcome(
             self._job.job_id, Stage.RELATE, 0, 0, None, call_id, "ok",

@@ -1,6 +1,7 @@
 """What is compared: the texts of instructions, or the images of items. Each subject has a vector, by its digest."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,25 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pictures.values import PictureError
 from app.pipeline.corpus import Corpus, digest_text, embedded_text
 from app.pipeline.image_features import FEATURE_NAME
 from app.pipeline.similarity import scale_to_unit
+from app.resources import Resources
 from app.services.claims import JobContext
+from app.services.images import read_thumbnail
 from app.store.embeddings import list_known_digests, read_vectors
 from app.store.session import Sessions
 from app.store.whole_jobs import list_new_texts, read_images, read_instructions, read_item_images
+from workers.relating.endpoint import EndpointVectors
+
+IMAGE_SIDE = 336
+"""The longer side of the copies that are sent, in pixels: what common models of images look at."""
+
+log = logging.getLogger("syphus.relating")
 
 _AT_ONCE = 1000
+_IMAGES_AT_ONCE = 128
 
 
 class TextVectors(Protocol):
@@ -111,15 +122,17 @@ class Texts:
 class Images:
     """The sets of images of a job's items; a set's vector is the mean of its images'."""
 
-    is_paid = False
-
-    def __init__(self, sessions: Sessions, job: JobContext) -> None:
-        self.model = FEATURE_NAME
-        self._sessions = sessions
+    def __init__(self, resources: Resources, job: JobContext, vectors: EndpointVectors | None) -> None:
+        """vectors: where those of images come from, None for the features that were made with the upload."""
+        self.model = FEATURE_NAME if vectors is None else vectors.model
+        self.is_paid = vectors is not None
+        self._resources = resources
+        self._sessions = resources.sessions
         self._job = job
+        self._vectors = vectors
 
     async def embed_new(self) -> bool:
-        """The features were made with the upload."""
+        """Nothing: images are there before pairs are, and only those of pairs are wanted."""
         return False
 
     async def attach(self, corpus: Corpus, folder: Path) -> Corpus:
@@ -145,8 +158,33 @@ class Images:
             shown = await read_item_images(session, pair_ids)
             wanted = sorted({image_id for image_ids in shown.values() for image_id in image_ids})
             images = await read_images(session, self._job.dataset_id, wanted)
-        features = {image_id: feature for image_id, (_, feature) in images.items() if feature}
-        return [_average([features[image] for image in shown.get(p, ()) if image in features]) for p in pair_ids]
+        found = {image_id: feature for image_id, (_, feature) in images.items() if feature}
+        if self._vectors is not None:
+            found = await self._read_bought(self._vectors, {name: sha256 for name, (sha256, _) in images.items()})
+        return [_average([found[image] for image in shown.get(p, ()) if image in found]) for p in pair_ids]
+
+    async def _read_bought(self, vectors: EndpointVectors, hashes: Mapping[str, str]) -> dict[str, bytes]:
+        """Vectors by image id; those that are missing are asked for, small copies of so many images at a time."""
+        digests = {bytes.fromhex(sha256): sha256 for sha256 in hashes.values()}
+        async with self._sessions() as session:
+            known = await list_known_digests(session, self.model, list(digests))
+        missing = [digest for digest in digests if digest not in known]
+        for start in range(0, len(missing), _IMAGES_AT_ONCE):
+            batch = missing[start : start + _IMAGES_AT_ONCE]
+            small = {digest: await self._shrink(digests[digest]) for digest in batch}
+            await vectors.embed({digest: data for digest, data in small.items() if data is not None})
+        async with self._sessions() as session:
+            made = await read_vectors(session, self.model, list(digests))
+        by_hash = {digest.hex(): vector for digest, vector in made.items()}
+        return {name: by_hash[sha256] for name, sha256 in hashes.items() if sha256 in by_hash}
+
+    async def _shrink(self, sha256: str) -> bytes | None:
+        """A small JPEG; None where the picture is gone or broken, which costs only its own item's relations."""
+        try:
+            return await read_thumbnail(self._resources, sha256, IMAGE_SIDE)
+        except (FileNotFoundError, PictureError) as error:
+            log.warning("image_unread", extra={"sha256": sha256, "error": type(error).__name__})
+            return None
 
 
 def _average(features: Sequence[bytes]) -> NDArray[np.float16] | None:

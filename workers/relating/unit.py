@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.pipeline.similarity import EXACT_UP_TO
+from app.resources import Resources
 from app.services.fleet import pause_job
-from app.store.session import Sessions
 from workers.gates import first_of
 from workers.pacing import Paces
-from workers.relating.endpoint import VectorEndpoint, open_endpoint
+from workers.relating.endpoint import EndpointVectors, VectorEndpoint, open_endpoint
 from workers.relating.packaged import open_packaged
 from workers.relating.pipes import ComputingError
 from workers.relating.subjects import Images, Texts
@@ -26,14 +25,15 @@ class WholeJobs:
     """What a worker needs to relate whole jobs, one at a time.
 
     texts: where vectors of texts come from, None for the packaged model
+    images: where vectors of images come from, None for the features that uploads bring
     """
 
-    sessions: Sessions
+    resources: Resources
     paces: Paces
     worker_id: str
     bucket: int
-    home: Path
     texts: VectorEndpoint | None
+    images: VectorEndpoint | None
     computing: asyncio.Lock
     exact_up_to: int = EXACT_UP_TO
 
@@ -57,16 +57,20 @@ class WholeJobs:
     async def _work(self, run: ShardRun) -> None:
         async with AsyncExitStack() as opened:
             subject = await self._open_subject(run, opened)
-            await WholeRelation(self.sessions, run, self.worker_id, self.home, subject, self.exact_up_to).work()
+            home = self.resources.settings.home
+            await WholeRelation(self.resources.sessions, run, self.worker_id, home, subject, self.exact_up_to).work()
 
     async def _open_subject(self, run: ShardRun, opened: AsyncExitStack) -> Subject:
+        sessions = self.resources.sessions
         if run.job.relation_rule == "similar_images":
-            return Images(self.sessions, run.job)
+            bought = None if self.images is None else await opened.enter_async_context(self._ask(self.images, run))
+            return Images(self.resources, run.job, bought)
         if self.texts is None:
-            vectors = await opened.enter_async_context(open_packaged(self.sessions))
-            return Texts(self.sessions, run.job, vectors)
-        asked = open_endpoint(self.sessions, self.texts, self.paces, run, self.worker_id, self.bucket)
-        return Texts(self.sessions, run.job, await opened.enter_async_context(asked))
+            return Texts(sessions, run.job, await opened.enter_async_context(open_packaged(sessions)))
+        return Texts(sessions, run.job, await opened.enter_async_context(self._ask(self.texts, run)))
+
+    def _ask(self, endpoint: VectorEndpoint, run: ShardRun) -> AbstractAsyncContextManager[EndpointVectors]:
+        return open_endpoint(self.resources.sessions, endpoint, self.paces, run, self.worker_id, self.bucket)
 
     async def _judge(self, run: ShardRun, working: "asyncio.Task[None]") -> bool:
         """A process that dies over its work would die again: the job pauses and says so. Raises what else broke."""
@@ -76,6 +80,6 @@ class WholeJobs:
             run.stop()
         except ComputingError as error:
             log.error("relate_failed", extra={"job": run.job.job_id, "error": str(error)})
-            await pause_job(self.sessions, run.job.job_id, "relate_failed", {"error": str(error)})
+            await pause_job(self.resources.sessions, run.job.job_id, "relate_failed", {"error": str(error)})
             run.stop()
         return run.is_alive
