@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.background import BackgroundTask
@@ -31,6 +31,21 @@ NameQuery = Annotated[str | None, Query(description="A name of its own; made up 
 KindQuery = Annotated[str | None, Query(description="A kind of GET /kinds, e.g. change.SpotTheDifference.")]
 FormatQuery = Annotated[str | None, Query(description="json or jsonl; found out by default.")]
 StrictQuery = Annotated[bool, Query(description="Refuse the whole upload for any bad record.")]
+
+
+async def read_asked(
+    name: NameQuery = None,
+    kind: KindQuery = None,
+    format: FormatQuery = None,  # noqa: A002  # the parameter's public name
+    strict: StrictQuery = False,
+) -> DatasetRequest:
+    """What the query of an upload asks for; raises InvalidRequestError."""
+    asked = DatasetRequest(name, kind, format, strict)
+    check_request(asked)
+    return asked
+
+
+AskedDep = Annotated[DatasetRequest, Depends(read_asked)]
 
 _ITEM_SCHEMA = {
     "type": "object",
@@ -149,17 +164,12 @@ class ValidationBody(BaseModel):
 async def post_dataset(
     request: Request,
     resources: ResourcesDep,
-    name: NameQuery = None,
-    kind: KindQuery = None,
-    format: FormatQuery = None,  # noqa: A002  # the parameter's public name
-    strict: StrictQuery = False,
+    asked: AskedDep,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
-    asked = DatasetRequest(name, kind, format, strict)
-    check_request(asked)
-    if name is not None and read_key(request) is None:
+    if asked.name is not None and read_key(request) is None:
         async with begin_reading(resources) as session:
-            await store.check_name(session, name)
+            await store.check_name(session, asked.name)
     async with receive_upload(request, asked, resources.settings) as upload:
         new = check_request(upload.request)
 
@@ -185,14 +195,9 @@ async def post_dataset(
 async def validate_dataset(
     request: Request,
     resources: ResourcesDep,
-    name: NameQuery = None,
-    kind: KindQuery = None,
-    format: FormatQuery = None,  # noqa: A002  # the parameter's public name
-    strict: StrictQuery = False,
+    asked: AskedDep,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
-    asked = DatasetRequest(name, kind, format, strict)
-    check_request(asked)
     async with receive_upload(request, asked, resources.settings) as upload:
         new = check_request(upload.request)
         async with begin_reading(resources) as session:

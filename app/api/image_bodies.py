@@ -9,12 +9,11 @@ from typing import Any
 
 import orjson
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 
 from app.api.forms import FormReader
 from app.api.problems import name_near_matches
-from app.api.uploads import check_encoding, drain
-from app.errors import AppError, Fault, InvalidRequestError, InvalidUploadError, TooLargeError
+from app.api.uploads import check_encoding, reading_body
+from app.errors import Fault, InvalidRequestError, InvalidUploadError, TooLargeError
 from app.pictures.sniffing import HEAD_BYTES, sniff
 from app.pictures.values import CutPlan
 from app.services.image_sources import MediaFile
@@ -62,8 +61,7 @@ async def receive_images(request: Request, ask: ImageAsk, settings: Settings) ->
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_encoded = check_encoding(request, media_type, settings)
     with ExitStack() as stack:
-        stream = request.stream()
-        try:
+        async with reading_body(request) as stream:
             if media_type == "multipart/form-data":
                 form = FormReader(request.headers["content-type"], settings.form_cap_files)
                 files, digests = await _spool_form(stack, form, stream, settings)
@@ -72,12 +70,6 @@ async def receive_images(request: Request, ask: ImageAsk, settings: Settings) ->
                 spool = stack.enter_context(_make_spool(settings, is_encoded=is_encoded))
                 await spool_chunks(spool, stream)
                 files, digests = [await asyncio.to_thread(_name_single, spool, ask)], [spool.sha256]
-        except ClientDisconnect as error:
-            detail = "The client left before the body ended."
-            raise InvalidRequestError(detail, status=400, code="client_left") from error
-        except AppError:
-            await drain(request, stream)
-            raise
         asked = [ask.name, ask.image_id, ask.fps, ask.frames, ask.replace, [file.name for file in files], digests]
         yield ImageUpload(ask, files, sha256(orjson.dumps(asked)).hexdigest())
 

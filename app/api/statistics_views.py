@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from app.api.job_views import ItemCounts
+
 
 class BinView(BaseModel):
     """Values from `from` to `to`, both included; the last bin is open (`to` null) where it takes a long tail in."""
@@ -77,17 +79,8 @@ class TableRowView(BaseModel):
     unique_instructions: int | None
 
 
-class YieldItems(BaseModel):
-    total: int
-    pending: int
-    done: int
-    failed: int
-    poison: int
-    skipped: int
-
-
 class YieldView(BaseModel):
-    items: YieldItems
+    items: ItemCounts
     pairs: int
     rejected: int
     translations: dict[str, int]

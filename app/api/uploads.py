@@ -60,6 +60,23 @@ class Upload:
 
 
 @asynccontextmanager
+async def reading_body(request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The blocks of a body; of one that is refused midway the rest is drained, so that the refusal can be read.
+
+    Raises InvalidRequestError where the client leaves.
+    """
+    stream = request.stream()
+    try:
+        yield stream
+    except ClientDisconnect as error:
+        detail = "The client left before the body ended."
+        raise InvalidRequestError(detail, status=400, code="client_left") from error
+    except AppError:
+        await drain(request, stream)
+        raise
+
+
+@asynccontextmanager
 async def receive_upload(request: Request, asked: DatasetRequest, settings: Settings) -> AsyncIterator[Upload]:
     """The whole upload in a temporary file that is gone after the block. `asked` is what the query says.
 
@@ -67,20 +84,13 @@ async def receive_upload(request: Request, asked: DatasetRequest, settings: Sett
     """
     media_type, is_encoded = _check_headers(request, settings)
     with Spool(incoming_folder(settings), Caps.of(settings), is_encoded=is_encoded) as spool:
-        stream = request.stream()
-        try:
+        async with reading_body(request) as stream:
             if media_type == "multipart/form-data":
                 form = FormReader(request.headers["content-type"])
                 await spool_chunks(spool, form.read(stream))
                 asked = merge_fields(asked, form.fields)
             else:
                 await spool_chunks(spool, stream)
-        except ClientDisconnect as error:
-            detail = "The client left before the body ended."
-            raise InvalidRequestError(detail, status=400, code="client_left") from error
-        except AppError:
-            await drain(request, stream)
-            raise
         file = SourceFile(spool.path, spool.bytes, spool.sha256)
         inline = None
         if media_type == "application/json":

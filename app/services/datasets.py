@@ -133,7 +133,7 @@ async def validate_upload(session: AsyncSession, new: NewDataset, source: Source
             "images": load.distinct.images,
             "errors": load.errors,
         },
-        "errors": [_describe_record_error(error) for error in load.first_errors],
+        "errors": [describe_error(error) for error in load.first_errors],
         "samples": [_describe_sample(row) for row in load.samples],
     }
 
@@ -296,7 +296,7 @@ def describe_item(row: Item) -> dict[str, Any]:
     }
 
 
-def describe_error(row: DatasetError) -> dict[str, Any]:
+def describe_error(row: DatasetError | RecordError) -> dict[str, Any]:
     """A refused record as a client sees it."""
     return {
         "object": "dataset_error",
@@ -305,17 +305,6 @@ def describe_error(row: DatasetError) -> dict[str, Any]:
         "code": row.code,
         "message": row.message,
         "source_id": row.source_id,
-    }
-
-
-def _describe_record_error(error: RecordError) -> dict[str, Any]:
-    return {
-        "object": "dataset_error",
-        "line": error.line,
-        "pointer": error.pointer,
-        "code": error.code,
-        "message": error.message,
-        "source_id": error.source_id,
     }
 
 
