@@ -1,4 +1,6 @@
-"""`python -m bench`: every benchmark in turn, one table, and an exit status that says whether the targets are met.
+"""`python -m bench`: benchmarks in turn, one table, and an exit status that says whether the targets are met.
+
+`relations` and `scale` take long and run by name only.
 
 Times are compared only within one run, in turns, so the table shows ratios wherever a target is one. `--quick` runs
 small sizes to see that all of them work.
@@ -13,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import engine, export, ingest, pages, rate_limits, relations, stats
+from bench import engine, export, ingest, pages, rate_limits, relations, scale, stats
 
 Rows = Iterator["Row"]
 
@@ -109,6 +111,23 @@ def measure_relations(*, quick: bool) -> Rows:
     yield Row("packaged model, texts a CPU second", f"{found['texts_per_cpu_s']:.0f}")
 
 
+def measure_scale(*, quick: bool) -> Rows:
+    found = asyncio.run(scale.run(20_000 if quick else 560_000))
+    yield Row(f"one job of {found['items']:,.0f} items", f"{found['seconds']:.0f} s, {found['items_per_s']:.0f}/s")
+    costs = {
+        int(name.removeprefix("cpu_ms_at_")): cost for name, cost in found.items() if name.startswith("cpu_ms_at_")
+    }
+    first = min(costs)
+    yield Row(f"CPU per item at {first:,}", f"{costs.pop(first):.2f} ms")
+    for mark, cost in costs.items():
+        yield at_most(f"CPU per item at {mark:,} over {first:,}", cost / found[f"cpu_ms_at_{first}"], 1.15)
+    yield at_most("worker's memory in the second half", found["worker_mb_second_half"], 250, " MB")
+    yield at_most("the same over the first half", found["worker_mb_second_half"] / found["worker_mb_first_half"], 1.15)
+    yield at_most("API's memory meanwhile", found["api_mb_while_running"], 150, " MB")
+    yield at_most("page of 100 at the end over the start", found["page_end_over_start"], 1.2)
+    yield Row("MIMIC-IT export of it all", f"{found['export_s']:.0f} s, {found['export_worker_mb']:.0f} MB")
+
+
 SUITES: dict[str, Callable[..., Rows]] = {
     "engine": measure_engine,
     "rate-limits": measure_rate_limits,
@@ -116,13 +135,15 @@ SUITES: dict[str, Callable[..., Rows]] = {
     "ingest": measure_ingest,
     "export": measure_export,
     "stats": measure_stats,
-    "relations": measure_relations,
 }
+LONG_SUITES: dict[str, Callable[..., Rows]] = {"relations": measure_relations, "scale": measure_scale}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("suites", nargs="*", choices=[[], *SUITES], help="which to run; all by default")
+    parser.add_argument(
+        "suites", nargs="*", choices=[[], *SUITES, *LONG_SUITES], help="which to run; all but the long by default"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that all works, measures little")
     arguments = parser.parse_args()
     packages = ", ".join(
@@ -132,7 +153,7 @@ def main() -> int:
     missed = 0
     for name in arguments.suites or SUITES:
         print(f"\n{name} (load before: {os.getloadavg()[0]:.1f})", flush=True)
-        for row in SUITES[name](quick=arguments.quick):
+        for row in (SUITES | LONG_SUITES)[name](quick=arguments.quick):
             verdict = {None: "", True: "met", False: "MISSED"}[row.is_met]
             missed += row.is_met is False
             print(f"  {row.name:<66} {row.value:>22}  {row.target:<10} {verdict}", flush=True)
