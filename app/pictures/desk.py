@@ -47,14 +47,17 @@ class PictureDesk:
     async def cut(self, path: Path, demuxer: str, plan: CutPlan) -> AsyncGenerator[Frame | CutEnd]:
         """The frames of a video file in order, as JPEG, and how it ended; `demuxer` is what `sniff` says."""
         order = {"demuxer": demuxer, "fps": plan.fps, "frames": plan.frames, "most_frames": plan.most_frames}
+        end: CutEnd | None = None
         async with aclosing(self._read_file(_CUTTER, order, path)) as messages:
             async for head, body in messages:
                 if head.pop("end", False):
-                    yield CutEnd(**head)
-                    return
+                    end = CutEnd(**head)
+                    break
                 error = PictureError(head["error"], head["message"]) if "error" in head else None
                 picture = None if error is not None else _read_picture(head, body)
                 yield Frame(int(head["number"]), float(head["seconds"]), picture, error)
+        if end is not None:
+            yield end
 
     async def read_table(self, path: Path) -> AsyncGenerator[TableRow]:
         """The rows of a parquet with image ids as its index (or column `image_id`) and a column `base64`."""

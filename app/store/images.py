@@ -30,7 +30,10 @@ _MISSING = text(
 _SURPLUS = text(
     """
     SELECT id FROM image WHERE dataset_id = :dataset_id AND id > :after
-        AND image_id NOT IN (SELECT unnest(image_ids) FROM item WHERE dataset_id = :dataset_id)
+        AND NOT EXISTS (
+            SELECT FROM item CROSS JOIN LATERAL unnest(item.image_ids) AS named (image_id)
+            WHERE item.dataset_id = :dataset_id AND named.image_id = image.image_id
+        )
     ORDER BY id LIMIT :limit
     """
 )

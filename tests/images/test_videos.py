@@ -1,7 +1,9 @@
 """Videos cut to frames: the right ones, with the ids of their kind; and items that find their pictures by prefix."""
 
+import struct
 import tempfile
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,11 @@ def make_video(
 
 async def cut(desk: PictureDesk, path: Path, plan: CutPlan) -> tuple[list[Frame], CutEnd | None]:
     frames: list[Frame] = []
-    async for item in desk.cut(path, sniff(path.read_bytes()[:HEAD_BYTES]).demuxer or "", plan):
-        if isinstance(item, CutEnd):
-            return frames, item
-        frames.append(item)
+    async with aclosing(desk.cut(path, sniff(path.read_bytes()[:HEAD_BYTES]).demuxer or "", plan)) as items:
+        async for item in items:
+            if isinstance(item, CutEnd):
+                return frames, item
+            frames.append(item)
     return frames, None
 
 
@@ -88,6 +91,26 @@ async def test_each_frame_is_the_one_that_is_seen_at_its_second(
     assert (len(frames), end.decode_errors) == (3, 0)
     levels = [np.asarray(decode(frame.picture.data)).mean() for frame in frames if frame.picture is not None]
     assert np.allclose(levels, [20, 45, 70], atol=8)
+
+
+async def test_a_video_is_turned_as_its_camera_was(desk: PictureDesk, tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    with av.open(str(path), "w", format="mp4") as container:
+        stream: Any = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        pixels = np.zeros((48, 64, 3), dtype=np.uint8)
+        pixels[:, :32] = 200  # the left half, which a quarter turn clockwise puts on top
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">iiiii", data, data.find(b"tkhd") + 44, 0, 1 << 16, 0, -(1 << 16), 0)
+    path.write_bytes(data)
+    frames, _ = await cut(desk, path, CutPlan())
+    picture = frames[0].picture
+    assert picture is not None
+    assert (picture.width, picture.height) == (48, 64)
+    levels = np.asarray(decode(picture.data)).mean(axis=(1, 2))
+    assert levels[:24].mean() > 150 > 50 > levels[-24:].mean()
 
 
 async def test_a_video_that_is_cut_off_gives_what_is_there_and_says_so(desk: PictureDesk, tmp_path: Path) -> None:
