@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
 
 import orjson
 import pyarrow as pa
@@ -15,6 +17,7 @@ from app.certifying.certificate import Certificate
 from app.certifying.manifest import compare_counts
 from app.certifying.names import Hashes, NameSets, find_repeated, find_shared, find_strange
 from app.certifying.pictures import PictureSet, check_pictures
+from app.certifying.reading import iter_lines
 from app.certifying.review import ENGLISH, Review, keep_first, skip_first, texts_of
 from app.certifying.rows import Row, check_row
 from app.pipeline.export_schemas import LIST_COLUMNS, PAIR_COLUMNS
@@ -126,7 +129,7 @@ def iter_rows(review: Review, name: str, certificate: Certificate) -> Iterator[t
         certificate.note("unreadable", name, f"after row {number}", f"pyarrow cannot read it: {error}")
 
 
-def _open(table_format: str, stream: object) -> Iterator[pa.RecordBatch]:
+def _open(table_format: str, stream: BinaryIO) -> Iterator[pa.RecordBatch]:
     if table_format == "parquet":
         return iter(pq.ParquetFile(stream).iter_batches(ROWS_PER_BATCH))
     if table_format == "csv":
@@ -138,8 +141,16 @@ def _open(table_format: str, stream: object) -> Iterator[pa.RecordBatch]:
                 pc.ConvertOptions(column_types=_CELLS, strings_can_be_null=False),
             )
         )
+    return _open_lines(stream)
+
+
+def _open_lines(stream: BinaryIO) -> Iterator[pa.RecordBatch]:
+    """Some lines at a time: the streaming reader of pyarrow reads far ahead."""
     parse = pj.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="infer")
-    return iter(pj.open_json(stream, pj.ReadOptions(use_threads=False, block_size=BLOCK_BYTES), parse))
+    lines = iter_lines(stream)
+    while chunk := b"\n".join(islice(lines, ROWS_PER_BATCH)):
+        options = pj.ReadOptions(use_threads=False, block_size=len(chunk) + 1)
+        yield from pj.read_json(pa.BufferReader(chunk), options, parse).to_batches()
 
 
 def _iter_values(batch: pa.RecordBatch) -> Iterator[Row]:
