@@ -31,7 +31,7 @@ async def test_a_file_of_the_kind_becomes_an_export(house: House, case: KindCase
     job = await house.finish(f"/jobs/{job['id']}")
     assert (job["state"], job["reason"], job["counts"]["items"]["done"]) == ("completed", None, case.items)
 
-    files = await export(house, job["id"])
+    files = await export(house, job["id"], images="base64")
     abbr = find_kind(case.kind).abbr
     pairs = files[f"{abbr}_instructions.json"]["data"]
     assert len(pairs) == job["counts"]["pairs"] >= case.items
@@ -96,9 +96,9 @@ async def add_pictures(house: House, case: KindCase, items: list[dict[str, Any]]
     return found
 
 
-async def export(house: House, job_id: str) -> dict[str, Any]:
-    """The JSON files of the job's MIMIC-IT export, pictures among them, by name."""
-    order = await house.post("/exports", {"job_id": job_id, "format": "mimic-it", "images": "base64"})
+async def export(house: House, job_id: str, images: str = "ids") -> dict[str, Any]:
+    """The JSON files of the job's MIMIC-IT export by name, the pictures among them where `images` is base64."""
+    order = await house.post("/exports", {"job_id": job_id, "format": "mimic-it", "images": images})
     done = await house.finish(f"/exports/{order['id']}")
     assert done["state"] == "completed", done
     assert done["certificate"]["valid"] is True
