@@ -32,7 +32,7 @@ from app.store.calls import RawAnswer
 from app.store.outcomes import Outcome
 from workers.asking import Requests
 from workers.batching import GroupCommit
-from workers.gates import Floor, first_of
+from workers.gates import ALONE_FROM, Floor, first_of
 from workers.outages import Outages
 from workers.pacing import Paces
 from workers.recorder import Held, Recorder
@@ -131,6 +131,8 @@ class Caller:
             self._pullers[task] = False
             losses = ask.unit.losses
             try:
+                if losses >= ALONE_FROM:
+                    await self._recorder.flush()  # what it may take along is safe first
                 await self._ask(ask)
             finally:
                 self._floor.leave(losses)

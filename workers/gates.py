@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 POISON_LOSSES = 6
-_FEW_FROM, _ONE_FROM, _ALONE_FROM = 1, 2, 3
+ALONE_FROM = 3
+_FEW_FROM, _ONE_FROM = 1, 2
 _FEW = 4
 
 
@@ -37,7 +38,7 @@ class Floor:
 
     async def admit(self, losses: int, stopping: asyncio.Event) -> bool:
         """Come in, alone after three losses; False where the stop came first."""
-        is_alone = losses >= _ALONE_FROM
+        is_alone = losses >= ALONE_FROM
         if not is_alone and not self._is_closed:
             self._inside += 1
             return True
@@ -45,7 +46,7 @@ class Floor:
 
     def leave(self, losses: int) -> None:
         self._inside -= 1
-        if losses >= _ALONE_FROM:
+        if losses >= ALONE_FROM:
             self._is_closed = False
         self._changed.set()
 

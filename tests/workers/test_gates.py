@@ -2,9 +2,8 @@
 
 import asyncio
 
+from workers.gates import ALONE_FROM as ALONE
 from workers.gates import POISON_LOSSES, Floor, Suspects
-
-ALONE = 3
 
 
 async def enter(floor: Floor, losses: int = 0) -> asyncio.Task[bool]:
