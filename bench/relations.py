@@ -59,7 +59,7 @@ _PAIRS = """
 
 
 def run(pairs: int = 100_000, sample: int = 400, queries: int = 2_000) -> dict[str, float]:
-    """Seconds and megabytes of the unit, texts a CPU second of the packaged model, recall and seconds of the index."""
+    """Seconds and megabytes of the unit, texts a CPU second of the packaged model, recall and CPU of the index."""
     vectors = make_vectors(pairs)
     found = compare_searches(vectors, queries)
     with open_database() as database_url, tempfile.TemporaryDirectory() as folder:
@@ -85,14 +85,14 @@ def compare_searches(vectors: Floats, queries: int) -> dict[str, float]:
     """An index against the plain truth, for some rows."""
     rows = np.linspace(0, len(vectors) - 1, min(queries, len(vectors))).astype(np.int64)
     truth = ExactNeighbours(vectors).find(rows, REACH)
-    began = time.perf_counter()
+    began_s = time.process_time()
     index = IndexedNeighbours(vectors)
-    built_s = time.perf_counter() - began
+    built_s = time.process_time() - began_s
     found = index.find(rows, REACH)
-    per_query_s = (time.perf_counter() - began - built_s) / len(rows)
+    per_query_s = (time.process_time() - began_s - built_s) / len(rows)
     return {
         "index_recall": measure_recall(found, truth),
-        "index_s": built_s + per_query_s * len(vectors),
+        "index_cpu_s": built_s + per_query_s * len(vectors),
     }
 
 

@@ -19,7 +19,7 @@ _DEMO_PARAMETERS = {
     "presence_penalty": 0.2,
     "seed": 7,
 }
-_UNFINISHED = ("validating", "queued", "in_progress", "paused")
+_UNFINISHED = ("validating", "queued", "in_progress", "finalizing", "paused")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-EXACT_UP_TO = 120_000
+EXACT_UP_TO = 180_000
 """Vectors that are compared one with every other; above it the time, which grows with the square, goes to an index."""
 
 _GROUP = 32

@@ -43,28 +43,39 @@ class TextVectors(Protocol):
 
 
 class VectorFile:
-    """Vectors of one length in the order in which they are added; `vectors.npy` in the folder."""
+    """Vectors of one length in the order in which they are added; `vectors.npy` in the folder, padded with zeros.
+
+    Written, not mapped: pages of a mapped file would count as the worker's memory.
+    """
 
     def __init__(self, folder: Path, most: int) -> None:
         self.count = 0
-        self._folder = folder
         self._most = most
-        self._rows: NDArray[np.float16] | None = None
+        self._length = 0
+        self._file = (folder / "vectors.npy").open("wb")
 
     def add(self, vector: NDArray[np.float16]) -> int:
         """Its number, or -1 where its length is not that of the first one."""
-        if self._rows is None:
-            shape = (self._most, len(vector))
-            self._rows = np.lib.format.open_memmap(self._folder / "vectors.npy", mode="w+", dtype="<f2", shape=shape)
-        if len(vector) != self._rows.shape[1]:
+        if not self._length:
+            self._begin(len(vector))
+        if len(vector) != self._length:
             return -1
-        self._rows[self.count] = vector
+        self._file.write(vector.astype("<f2").tobytes())
         self.count += 1
         return self.count - 1
 
     def close(self) -> None:
-        if self._rows is None:
-            np.save(self._folder / "vectors.npy", np.zeros((0, 1), dtype="<f2"))
+        """Fill up to what the header says: a hole in the file, no bytes on the disk."""
+        if not self._length:
+            self._begin(1)
+        missing = (self._most - self.count) * self._length * np.dtype("<f2").itemsize
+        self._file.truncate(self._file.tell() + missing)
+        self._file.close()
+
+    def _begin(self, length: int) -> None:
+        self._length = length
+        header = {"descr": "<f2", "fortran_order": False, "shape": (self._most, length)}
+        np.lib.format.write_array_header_1_0(self._file, header)
 
 
 class Texts:
