@@ -247,13 +247,17 @@ async def test_the_packaged_model_needs_no_endpoint_and_no_calls(
 async def test_a_worker_that_stops_midway_leaves_work_that_another_ends_without_paying_twice(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
-    await endpoint.set_mode(latency_ms=30)
-    job_id = await order(sessions, settings, await add_dataset(sessions, 60), relation_rule="similar_texts")
-    for number in range(3):
-        async with working(settings, f"worker-{number}"):
-            await wait_until(lambda: has_vectors(endpoint, number + 1), "vectors")  # noqa: B023  # awaited here
+    await endpoint.set_mode(latency_ms=200)
+    slow = settings.model_copy(update={"concurrency": 4})
+    job_id = await order(sessions, slow, await add_dataset(sessions, 60), relation_rule="similar_texts")
+    stopped = 0
+    while (await state_of(sessions, job_id)).state != "completed" and stopped < 3:
+        async with working(slow, f"worker-{stopped}"):
+            await wait_until(lambda: has_vectors_or_ended(endpoint, stopped + 1, sessions, job_id), "vectors")  # noqa: B023  # awaited here
+        stopped += 1
     async with working(settings, "last-worker"):
         assert (await finish(sessions, job_id)).state == "completed"
+    assert stopped > 0
     pairs = await read_pairs(sessions, job_id)
     assert all(len(pair.related) == 10 for pair in pairs)
     assert (await endpoint.stats())["vectors"] == len({pair.instruction for pair in pairs})
@@ -313,8 +317,9 @@ async def has_state(sessions: Sessions, job_id: int, state: str) -> bool:
     return (await state_of(sessions, job_id)).state == state
 
 
-async def has_vectors(endpoint: Endpoint, least: int) -> bool:
-    return int((await endpoint.stats())["vector_requests"]) >= least
+async def has_vectors_or_ended(endpoint: Endpoint, least: int, sessions: Sessions, job_id: int) -> bool:
+    has_vectors = int((await endpoint.stats())["vector_requests"]) >= least
+    return has_vectors or await has_state(sessions, job_id, "completed")
 
 
 async def test_a_budget_needs_a_price_for_the_model_of_vectors(sessions: Sessions, settings: Settings) -> None:
