@@ -38,6 +38,9 @@ class CopiedRows:
         )
         try:
             while True:
+                if not chunks.empty():
+                    yield chunks.get_nowait()
+                    continue
                 getting = asyncio.ensure_future(chunks.get())
                 await asyncio.wait({getting, copying}, return_when=asyncio.FIRST_COMPLETED)
                 if getting.done():

@@ -37,18 +37,20 @@ _TRAIN = {
         ) AS round WHERE is_last ORDER BY seq
     """,
 }
-_ROWS = """
-    FROM (
-        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, l.name AS id, NULL AS original,
+_ENGLISH = """
+        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, l.name AS id, NULL::text AS original,
             p.language, p.instruction, p.response, p.status, p.flags
-        FROM linked l JOIN pair p ON p.id = l.pair_id WHERE %(has_english)s
-        UNION ALL
-        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, '"' || %(id)s || '"', l.name,
-            t.language, t.instruction, t.response, t.status, t.flags
+        FROM linked l JOIN pair p ON p.id = l.pair_id
+"""
+_TRANSLATED = """
+        SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related,
+            '"' || %(id)s || '"' AS id, l.name AS original, t.language, t.instruction, t.response, t.status, t.flags
         FROM linked l JOIN pair t ON t.translation_of = l.pair_id
         WHERE t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
-    ) AS line JOIN item i ON i.id = line.item_id
-    ORDER BY seq, original NULLS FIRST, language
+"""
+_ROWS = """
+    FROM (%(rows)s) AS line JOIN item i ON i.id = line.item_id
+    ORDER BY %(order)s
 """
 _LINES = (
     """
@@ -95,10 +97,12 @@ def stream_cells(session: AsyncSession, languages: Sequence[str], *, has_images:
 def _rows_of(languages: Sequence[str], has_images: bool) -> dict[str, str]:
     if not all(language.isalpha() for language in languages):
         raise ValueError(f"{languages!r} are no language codes")
+    others = [language for language in languages if language != "en"]
+    translated = _TRANSLATED % {"id": public_id("pair", "t.id"), "languages": "{" + ",".join(others) + "}"}
+    parts = ([_ENGLISH] if "en" in languages else []) + ([translated] if others else [])
     return {
-        "id": public_id("pair", "t.id"),
-        "has_english": "TRUE" if "en" in languages else "FALSE",
-        "languages": "{" + ",".join(languages) + "}",
+        "rows": " UNION ALL ".join(parts),
+        "order": "seq, original NULLS FIRST, language" if others else "seq",
         "images": _IMAGE_IDS if has_images else _NO_IMAGES,
     }
 
