@@ -79,6 +79,7 @@ class Pacer:
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._has_headers = False
+        self._is_failing = False
         self.counts = Counts()
 
     async def acquire(self, n_tokens_estimate: int = 0) -> None:
@@ -127,9 +128,11 @@ class Pacer:
         elif outage:
             report.outage_tail += 1
             self.counts.outages += 1
+            self._is_failing = True
         elif status:
             report.ok += 1
             report.outage_tail = 0
+            self._is_failing = False
         if latency_ms:
             self._rtt_s += (latency_ms / 1000 - self._rtt_s) * (0.1 if self._rtt_s else 1.0)
         if headers:
@@ -162,13 +165,14 @@ class Pacer:
 
     @property
     def is_free(self) -> bool:
-        """Whether `acquire` would return at once."""
+        """Whether `acquire` would return at once; after an outage, not before a success: others may know more."""
         shared, agenda = self._shared, self._agenda
         return (
             shared.known
             and shared.mode == "free"
             and shared.open_since is None
             and not agenda.is_urgent
+            and not self._is_failing
             and not agenda.waiters
             and agenda.stop_s == 0.0
         )
