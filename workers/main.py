@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from arq.connections import ArqRedis
 from arq.worker import Worker
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.cancelling import end_tasks
+from app.cancelling import end_tasks, see_through
 from app.embedded import resolve_endpoints
 from app.llm import make_chat_model
 from app.logs import set_up_logs
@@ -156,10 +157,14 @@ async def _listen_once(settings: Settings, engine: ShardEngine, worker_id: str) 
         await asyncio.wait({running})
         running.result()
     finally:
-        if running is not None:
-            await end_tasks(running)
-        await end_tasks(*(worker.tasks.values() if worker else ()))
-        await pool.aclose()
+        await see_through(_close_listener(pool, worker, running))
+
+
+async def _close_listener(pool: ArqRedis, worker: Worker | None, running: asyncio.Task[None] | None) -> None:
+    if running is not None:
+        await end_tasks(running)
+    await end_tasks(*(worker.tasks.values() if worker else ()))
+    await pool.aclose()
 
 
 def _options(settings: Settings, worker_id: str) -> dict[str, Any]:
