@@ -51,8 +51,7 @@ _RELATIONS = """
 """
 _RAW = """
     SELECT row_to_json(out) FROM (
-        SELECT p.id, i.source_id, p.ordinal, p.conversation, p.language, p.translation_of, p.instruction, p.response,
-            p.status, p.flags, i.image_ids, r.related_pair_ids
+        SELECT p.id, p.instruction, p.response, p.language, i.image_ids, r.related_pair_ids, i.source_id
         FROM pair p JOIN item i ON i.id = p.item_id LEFT JOIN relation r ON r.pair_id = p.id
         WHERE p.job_id = $1 ORDER BY i.position, p.ordinal
     ) AS out

@@ -1,7 +1,6 @@
 """The place of a run: an embedded PostgreSQL and Valkey that can be crashed, the loopback endpoint, real workers."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -129,12 +128,6 @@ class Arena:
     async def flush_redis(self) -> None:
         async with Redis.from_url(self.redis_url) as client:
             await client.flushall()
-
-    async def is_breaker_open(self) -> bool:
-        """Whether the fleet takes the endpoint for dead, as the shared pace has it."""
-        async with Redis.from_url(self.redis_url) as client:
-            states = [await client.get(key) async for key in client.scan_iter("syphus:pace:*")]
-        return any(json.loads(state)["open"] >= 0 for state in states if state)
 
     async def _redis_answers(self) -> bool:
         try:

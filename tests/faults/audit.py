@@ -45,13 +45,6 @@ _RULES = {
     """,
 }
 _EXPIRIES = text("SELECT count(*) FROM faults.change WHERE job_id = :job AND is_overdue")
-_OVERRUN = text(
-    """
-    SELECT c.id FROM faults.change ch JOIN call c ON c.shard_id = ch.shard_id AND c.fence = ch.fence_was
-        AND c.started_at < ch.at AND (c.finished_at IS NULL OR c.finished_at > ch.at)
-    WHERE ch.job_id = :job AND ch.is_overdue
-    """
-)
 _PASSED = text(
     """
     SELECT count(*) FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS held (id, fence)
@@ -76,12 +69,6 @@ async def count_expiries(sessions: Sessions, job_id: int) -> int:
     """How many leases of the job ran out."""
     async with sessions() as session:
         return int((await session.execute(_EXPIRIES, {"job": job_id})).scalar_one())
-
-
-async def list_overrun(sessions: Sessions, job_id: int) -> set[int]:
-    """The calls that were under way when the lease they were made under ran out."""
-    async with sessions() as session:
-        return set((await session.execute(_OVERRUN, {"job": job_id})).scalars())
 
 
 async def list_held(sessions: Sessions, owner: str) -> list[tuple[int, int]]:

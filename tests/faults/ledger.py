@@ -26,7 +26,6 @@ _BY_WORKER = text(
     FROM call WHERE worker = :worker
     """
 )
-_UNDER_WAY = text("SELECT id FROM call WHERE worker = :worker AND raw IS NULL AND state IN ('started', 'unknown')")
 _PARTITION = text(
     """
     SELECT j.items_total, count(i.id), count(i.id) FILTER (WHERE st.item_id IS NULL)
@@ -85,12 +84,6 @@ async def measure(arena: Arena, worker: Worker) -> Measure:
         alike, last = (alike + 1 if now == last else 0), now
         await asyncio.sleep(0.01)  # lets what is on its way arrive; three equal readings in a row decide
     return last
-
-
-async def list_under_way(sessions: Sessions, worker_id: str) -> set[int]:
-    """The calls of a worker that brought no answer yet."""
-    async with sessions() as session:
-        return set((await session.execute(_UNDER_WAY, {"worker": worker_id})).scalars())
 
 
 @dataclass(slots=True)

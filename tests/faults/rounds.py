@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.services.jobs import act_on_job
 from app.store.session import Sessions
 from tests.faults.arena import Arena
-from tests.faults.audit import count_expiries, find_breaches, list_overrun
+from tests.faults.audit import count_expiries, find_breaches
 from tests.faults.injections import INJECTIONS, JobOverError, Strain
 from tests.faults.ledger import Watch, balance
 from tests.support.orders import FINAL, add_dataset, order, settings_for, state_of
@@ -25,7 +25,6 @@ _LAST_INJECTION = 0.85  # of the way: the end of the job shows whether the last 
 _STALL_S = 90.0
 _SLOWEST = 5.0
 _NEVER_EXPIRES = {"SIGTERM restart"}
-_COSTS = {"kill -9 of a worker", "zombie"}
 
 _PROGRESS = text("SELECT count(*) FROM item_state WHERE job_id = :job")
 _UNDONE = text(
@@ -190,8 +189,6 @@ async def _judge(plan: Round, strain: Strain, watch: Watch) -> Verdict:
     expiries = await count_expiries(arena.sessions, job_id)
     if expiries and set(plan.faults) <= _NEVER_EXPIRES:
         breaches.append(f"{expiries} leases ran out")
-    if not _COSTS.isdisjoint(plan.faults):
-        await _allow_overruns(strain)
     if books.paid_twice > strain.bound:
         breaches.append(f"{books.paid_twice} calls paid twice, {strain.bound} allowed")
     async with arena.sessions() as session:
@@ -201,16 +198,6 @@ async def _judge(plan: Round, strain: Strain, watch: Watch) -> Verdict:
         plan.name, len(strain.done), plan.items, lost, duplicates, books.paid_twice, strain.bound, watch.samples,
         notes, breaches,
     )  # fmt: skip
-
-
-async def _allow_overruns(strain: Strain) -> None:
-    """A worker that gets no CPU for a lease's time is a zombie that nobody made: its calls may be paid twice, too."""
-    overrun = await list_overrun(strain.arena.sessions, strain.job_id) - strain.struck_calls
-    if overrun:
-        strain.bound += len(overrun)
-        strain.notes.append(
-            f"{len(overrun)} calls were under way in leases that ran out though nobody struck their worker"
-        )
 
 
 async def _list_undone(sessions: Sessions, job_id: int) -> Sequence[str]:
