@@ -5,6 +5,7 @@ from dataclasses import dataclass
 HORIZON_S = 0.05  # permits are drawn this far ahead, so that a round trip never delays one
 FIRST_RATE_PER_S = 20.0
 _OUTAGES_TO_OPEN = 10
+_FEW_OUTAGES, _FEW_OUTAGES_S = 3, 0.5  # that few open it over a time in which nothing succeeded
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class LonePace:
     next_s: float = 0.0
     changed_s: float = 0.0
     fails: int = 0
+    failing_since_s: float = 0.0
     open_since_s: float | None = None
     probe_s: float = 0.0
 
@@ -35,8 +37,12 @@ class LonePace:
         """Slow down on refusals, open after outages in a row, close with a success."""
         if report.ok:
             self.fails, self.open_since_s = 0, None
-        self.fails += report.outage_tail
-        if self.open_since_s is None and self.fails >= _OUTAGES_TO_OPEN:
+        if report.outage_tail:
+            if not self.fails:
+                self.failing_since_s = now
+            self.fails += report.outage_tail
+        is_long = self.fails >= _FEW_OUTAGES and now - self.failing_since_s >= _FEW_OUTAGES_S
+        if self.open_since_s is None and (self.fails >= _OUTAGES_TO_OPEN or is_long):
             self.open_since_s, self.probe_s = now, now + self.workers
         if report.rejected and now - self.changed_s > 0.5:
             self.rate_per_s = max(0.2, (self.rate_per_s or FIRST_RATE_PER_S) * 0.7)

@@ -13,7 +13,8 @@
 --       head   the endpoint states its limit
 --       free   nobody objected at any rate; no pacing
 local START, TOP, MARGIN, CREDIT = 40, 4096, 0.985, 0.01
-local OUTAGES_TO_OPEN, KEEP_S, WORKER_S = 10, 3600, 15
+local OUTAGES_TO_OPEN, FEW_OUTAGES, FEW_OUTAGES_S = 10, 3, 0.5
+local KEEP_S, WORKER_S = 3600, 15
 
 local ask = cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
@@ -23,7 +24,7 @@ local s = stored and cjson.decode(stored) or {
   born = math.floor(seconds), seen = 0, mode = 'ramp', r = START, next = 0, stepped = 0, since_step = 0,
   cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0,
   grown = 0, trim = 1, goal = 0, top = 0, pause = 0.05, paused_until = 0,
-  stop = 0, probing = false, probe_until = 0, fails = 0, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
+  stop = 0, probing = false, probe_until = 0, fails = 0, failing_since = 0, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
   ring = {0, 0, 0, 0, 0, 0, 0, 0}, ring_i = 0, head = 0, headers = false, rem = -1, rem_at = 0, rem_reset = 0,
   rem_used = 0, bucket = false, limit = 0, token_rate = 0, tokens = 0, workers = {}, opened = 0,
 }
@@ -56,14 +57,19 @@ local function accepted_per_s()
   return sum / math.min(math.max(now, 0.25), 1 + now * 4 % 1 / 4)
 end
 
--- The breaker: opens after outages in a row, closes with the first success
+-- The breaker: opens after outages in a row, of which few suffice where they come over a time in which nothing
+-- succeeded (a fleet with few calls left would else retry each of them for long); closes with the first success
 if ask.ok > 0 then
   s.fails = 0
   s.open = -1
   if s.probing and s.probe_until > 0 then s.probing = false end
 end
-s.fails = s.fails + ask.outage_tail
-if s.open < 0 and s.fails >= OUTAGES_TO_OPEN then
+if ask.outage_tail > 0 then
+  if s.fails == 0 then s.failing_since = now end
+  s.fails = s.fails + ask.outage_tail
+end
+local is_long = s.fails >= FEW_OUTAGES and now - s.failing_since >= FEW_OUTAGES_S
+if s.open < 0 and (s.fails >= OUTAGES_TO_OPEN or is_long) then
   s.open, s.probe_next, s.opened = now, now + 1, s.opened + 1
 end
 

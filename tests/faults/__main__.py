@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: all rounds, 2,000 items, a table; ends with 1 where a promise was broken."""
+"""`python -m tests.faults`: all rounds, 2,080 items, a table; ends with 1 where a promise was broken."""
 
 import argparse
 import asyncio

@@ -11,7 +11,7 @@ FULL = (
     Round("postgres", 150, {POSTGRES: 1}, latency_ms=500),
     Round("sigterm", 350, {SIGTERM: 8}, latency_ms=1000, concurrency=24),
     Round("zombies", 200, {ZOMBIE: 4}, latency_ms=3000, concurrency=24),
-    Round("outage", 80, {OUTAGE: 1}, latency_ms=500),
+    Round("outage", 160, {OUTAGE: 1}, latency_ms=500),
     Round("empty", 20, {"Redis kept empty": 1}, latency_ms=2000),
     Round(
         "storm", 150, {KILL: 10, REDIS: 1, POSTGRES: 1, SIGTERM: 2, ZOMBIE: 1}, latency_ms=1000, languages=("de", "zh")

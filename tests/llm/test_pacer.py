@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from app.clock import monotonic_s
 from app.llm import OpenAIChatModel, make_chat_model
 from app.pacer import Pacer
 from app.pipeline.chat import CompletionError
@@ -108,6 +109,24 @@ async def test_outages_in_a_row_open_the_breaker_for_the_fleet_and_a_success_clo
         await wait_until(lambda: second.breaker_open_since() is not None, "the breaker seen by the other")
         second.observe({}, 200, 5)
         await wait_until(lambda: second.breaker_open_since() is None, "the breaker closed")
+
+
+async def test_a_few_outages_open_the_breaker_where_nothing_succeeds_for_a_while(redis: Redis) -> None:
+    nowhere = Redis.from_url("redis://127.0.0.1:1/0")
+    async with pacers(redis) as (paced,), pacers(nowhere) as (alone,):
+        for pacer in (paced, alone):
+            await pacer.acquire()
+            for _ in range(2):
+                pacer.observe({}, 503, 0)
+            turns = pacer.counts.turns
+            await wait_until(lambda pacer=pacer, before=turns: pacer.counts.turns > before, "the turn taken")
+            assert pacer.breaker_open_since() is None
+        failing_since = monotonic_s()
+        await wait_until(lambda: monotonic_s() > failing_since + 0.6, "the time after which few suffice")
+        for pacer in (paced, alone):
+            pacer.observe({}, 503, 0)
+            await wait_until(lambda pacer=pacer: pacer.breaker_open_since() is not None, "the breaker open")
+    await nowhere.aclose()
 
 
 async def test_a_success_between_outages_keeps_the_breaker_closed(redis: Redis) -> None:
