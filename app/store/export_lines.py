@@ -7,16 +7,32 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.store.copying import AS_CSV, CopiedRows
 from app.store.export_rows import public_id
 
-_IMAGE_IDS = "to_json(i.image_ids)::text"
+_IMAGE_IDS = "to_json(image_ids)::text"
 _NO_IMAGES = "'[]'"
 _FORMULA_STARTS = r"ARRAY['=', '+', '-', '@', E'\t', E'\r']"
 
-_ENTRIES = """
-    SELECT ',' || l.name || ':{"instruction":' || to_json(p.instruction)::text || ',"answer":'
-        || to_json(p.response)::text || ',"image_ids":' || %(images)s || ',"rel_ins_ids":'
-        || l.related || '}'
-    FROM linked l JOIN pair p ON p.id = l.pair_id JOIN item i ON i.id = l.item_id ORDER BY l.seq
+# Lines are made part by part: the pairs of a part, their items and what is sorted of them fit into `work_mem`.
+PART_PAIRS = 100_000
+_PARTS = """
+    SELECT min(seq), max(seq), min(pair_id), max(pair_id), min(item_id), max(item_id)
+    FROM linked GROUP BY (seq - 1) / {} ORDER BY 1
 """
+# What all pairs of an item have in common is made once for it: OFFSET 0 keeps the planner from making it for each pair,
+# and from sorting whole lines instead of what goes into them.
+_COMMON = """
+    SELECT id, to_json(source_id)::text AS source_id, %(images)s AS image_ids FROM item
+    WHERE id BETWEEN $5 AND $6 OFFSET 0
+"""
+_ENTRIES = f"""
+    SELECT ',' || name || ':{{"instruction":', to_json(instruction), ',"answer":', to_json(response),
+        ',"image_ids":' || image_ids || ',"rel_ins_ids":' || related || '}}'
+    FROM (
+        SELECT l.name, p.instruction, p.response, i.image_ids, l.related
+        FROM linked l JOIN pair p ON p.id = l.pair_id JOIN ({_COMMON}) AS i ON i.id = l.item_id
+        WHERE l.seq BETWEEN $1 AND $2 AND p.id BETWEEN $3 AND $4
+        ORDER BY l.seq OFFSET 0
+    ) AS entry
+"""  # noqa: S608  (a constant is put in)
 _TRAIN = {
     "empty": "SELECT ',' || name || ':[]' FROM linked ORDER BY seq",
     "related": "SELECT ',' || name || ':' || related FROM linked ORDER BY seq",
@@ -41,41 +57,42 @@ _ENGLISH = """
         SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related, l.name AS id, NULL::text AS original,
             p.language, p.instruction, p.response, p.status, p.flags
         FROM linked l JOIN pair p ON p.id = l.pair_id
+        WHERE l.seq BETWEEN $1 AND $2 AND p.id BETWEEN $3 AND $4
 """
 _TRANSLATED = """
         SELECT l.seq, l.item_id, l.ordinal, l.conversation, l.round, l.related,
             '"' || %(id)s || '"' AS id, l.name AS original, t.language, t.instruction, t.response, t.status, t.flags
         FROM linked l JOIN pair t ON t.translation_of = l.pair_id
-        WHERE t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
+        WHERE l.seq BETWEEN $1 AND $2 AND t.translation_of BETWEEN $3 AND $4
+            AND t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
 """
-_ROWS = """
-    FROM (%(rows)s) AS line JOIN item i ON i.id = line.item_id
-    ORDER BY %(order)s
-"""
-_LINES = (
-    """
-    SELECT '{"id":' || line.id || ',"source_id":' || to_json(i.source_id)::text || ',"ordinal":' || ordinal
-        || ',"conversation":' || conversation || ',"round":' || round
-        || ',"language":"' || language || '","translation_of":' || coalesce(original, 'null')
-        || ',"instruction":' || to_json(instruction)::text || ',"response":' || to_json(response)::text
-        || ',"status":"' || status || '","flags":' || to_json(flags)::text
-        || ',"image_ids":' || %(images)s || ',"related_pair_ids":' || related || '}'
-"""
-    + _ROWS
-)
-_CELLS = (
-    """
+_LINES = f"""
+    SELECT '{{"id":' || id || ',"source_id":' || source_id || ',"ordinal":' || ordinal
+        || ',"conversation":' || conversation || ',"round":' || round || ',"language":"' || language
+        || '","translation_of":' || coalesce(original, 'null') || ',"instruction":', to_json(instruction),
+        ',"response":', to_json(response), ',"status":"' || status || '","flags":'
+        || CASE cardinality(flags) WHEN 0 THEN '[]' ELSE to_json(flags)::text END
+        || ',"image_ids":' || image_ids || ',"related_pair_ids":' || related || '}}'
+    FROM (
+        SELECT line.*, i.source_id, i.image_ids
+        FROM (%(rows)s) AS line JOIN ({_COMMON}) AS i ON i.id = line.item_id
+        ORDER BY %(order)s OFFSET 0
+    ) AS line
+"""  # noqa: S608  (a constant is put in)
+_CELLS = """
     SELECT trim(line.id, '"') AS id, %(source_id)s AS source_id, ordinal, conversation, round, language,
         trim(original, '"') AS translation_of, %(instruction)s AS instruction, %(response)s AS response, status,
         to_json(flags)::text AS flags, %(images)s AS image_ids, related AS related_pair_ids
+    FROM (%(rows)s) AS line JOIN item i ON i.id = line.item_id
+    WHERE i.id BETWEEN $5 AND $6
+    ORDER BY %(order)s
 """
-    + _ROWS
-)
 
 
 def stream_entries(session: AsyncSession, *, has_images: bool = True) -> CopiedRows:
     """`,"NAME":{"instruction", "answer", "image_ids", "rel_ins_ids"}` and a newline for each pair shown."""
-    return CopiedRows(session, _ENTRIES % {"images": _IMAGE_IDS if has_images else _NO_IMAGES})
+    images = _IMAGE_IDS if has_images else _NO_IMAGES
+    return CopiedRows(session, _ENTRIES % {"images": images}, parts=_PARTS.format(PART_PAIRS))
 
 
 def stream_train(session: AsyncSession, rule: str) -> CopiedRows:
@@ -85,13 +102,15 @@ def stream_train(session: AsyncSession, rule: str) -> CopiedRows:
 
 def stream_lines(session: AsyncSession, languages: Sequence[str], *, has_images: bool = True) -> CopiedRows:
     """One JSON object a line: each English pair shown and its translations, as far as their languages are asked for."""
-    return CopiedRows(session, _LINES % _rows_of(languages, has_images))
+    return CopiedRows(session, _LINES % _rows_of(languages, has_images), parts=_PARTS.format(PART_PAIRS))
 
 
 def stream_cells(session: AsyncSession, languages: Sequence[str], *, has_images: bool = True) -> CopiedRows:
     """The same as CSV with a header; lists are JSON, and no cell begins like a formula."""
     guarded = {name: _guard(name) for name in ("instruction", "response")} | {"source_id": _guard("i.source_id")}
-    return CopiedRows(session, _CELLS % (_rows_of(languages, has_images) | guarded), AS_CSV)
+    return CopiedRows(
+        session, _CELLS % (_rows_of(languages, has_images) | guarded), AS_CSV, parts=_PARTS.format(PART_PAIRS)
+    )
 
 
 def _rows_of(languages: Sequence[str], has_images: bool) -> dict[str, str]:

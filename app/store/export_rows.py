@@ -165,6 +165,7 @@ async def show_language(session: AsyncSession, language: str, split: int | None 
     await connection.execute("CREATE UNIQUE INDEX ON shown (english_id)", timeout=TIMEOUT_S)
     await connection.execute("ANALYZE shown", timeout=TIMEOUT_S)
     await connection.execute(_LINK, timeout=TIMEOUT_S)
+    await connection.execute("CREATE UNIQUE INDEX ON linked (seq)", timeout=TIMEOUT_S)
     await connection.execute("ANALYZE linked", timeout=TIMEOUT_S)
     return int(status.rpartition(" ")[2])
 

@@ -16,6 +16,7 @@ from app.ids import decode_id
 from app.resources import Resources
 from app.services.exporting.work import work_export
 from app.settings import Settings
+from app.store import export_lines
 from app.store.export_rows import begin_snapshot
 from app.store.session import Sessions
 from tests.api.service import add_job, add_pairs
@@ -103,6 +104,23 @@ async def test_a_second_export_has_the_same_bytes(
     one, other = [await finish_export(client, resources, await order_export(client, job_id, **order)) for _ in range(2)]
     assert digests(one) == digests(other)
     assert one["id"] != other["id"]
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+async def test_lines_made_in_small_parts_have_the_same_bytes(
+    client: httpx2.AsyncClient,
+    resources: Resources,
+    sessions: Sessions,
+    monkeypatch: pytest.MonkeyPatch,
+    file_format: str,
+) -> None:
+    job_id = await make_job(resources, sessions)
+    order: dict[str, Any] = {"file_format": file_format, "images": "base64"}
+    whole = await finish_export(client, resources, await order_export(client, job_id, **order))
+    monkeypatch.setattr(export_lines, "PART_PAIRS", 3)
+    in_parts = await finish_export(client, resources, await order_export(client, job_id, **order))
+    assert digests(whole) == digests(in_parts)
+    assert whole["counts"] == in_parts["counts"]
 
 
 async def test_a_worker_that_is_killed_leaves_what_it_finished_and_the_bytes_are_the_same(
