@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
 _FREE_REPORT_S = 0.25  # how often an unpaced worker says that all is well
 _ASK_SPACING_S = 0.005
@@ -14,6 +15,7 @@ class Agenda:
 
     waiters: callers without a permit, first come first served; due: when the permits drawn so far fall due
     stop_s: until when nothing is handed out, 0 for no stop
+    stale_s: a permit this late is void. Where calls are counted by windows it would come on top of the next one's.
     is_dirty: something was seen that the fleet has not heard of; is_urgent: it should hear of it now
     """
 
@@ -22,6 +24,7 @@ class Agenda:
     next_ask_s: float = 0.0
     reported_s: float = 0.0
     stop_s: float = 0.0
+    stale_s: float = inf
     is_dirty: bool = False
     is_urgent: bool = False
 
@@ -35,7 +38,8 @@ class Agenda:
         if self.stop_s and now >= self.stop_s:
             self.stop_s = 0.0
         while self.due and self.due[0] <= now:
-            self.due.popleft()
+            if now - self.due.popleft() > self.stale_s:
+                continue
             while self.waiters:
                 waiter = self.waiters.popleft()
                 if not waiter.done():

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 _REDIS_TIMEOUT_S = 1.0
 _REDIS_RETRY_S = 1.0
 _LONGEST_STOP_S = 3600.0
+_STALE_S = 0.05
 _TURN = Path(__file__).with_name("turn.lua")
 
 
@@ -180,10 +182,10 @@ class Pacer:
     def _read_headers(self, headers: Mapping[str, str]) -> None:
         if not any("ratelimit" in name for name in headers):
             return
-        signal = read_rate_headers(headers)
+        signal, now = read_rate_headers(headers), monotonic_s()
         self._has_headers = self._has_headers or signal.requests_limit is not None
-        self._requests.observe(signal.requests_limit, signal.requests_remaining, signal.requests_reset_s)
-        self._tokens.observe(signal.tokens_limit, signal.tokens_remaining, signal.tokens_reset_s)
+        self._requests.observe(signal.requests_limit, signal.requests_remaining, signal.requests_reset_s, now)
+        self._tokens.observe(signal.tokens_limit, signal.tokens_remaining, signal.tokens_reset_s, now)
         if signal.requests_remaining is not None and signal.requests_reset_s is not None:
             self._report.rem, self._report.reset = signal.requests_remaining, signal.requests_reset_s
 
@@ -270,6 +272,7 @@ class Pacer:
         if answer["stop_for"] > 0:
             agenda.stop_s = max(agenda.stop_s, now + answer["stop_for"])
         agenda.next_ask_s = now + answer["wait"]
+        agenda.stale_s = _STALE_S if shared.mode == "head" and not answer["is_bucket"] else inf
         first = now + answer["first"]
         agenda.due.extend(first + number * answer["gap"] for number in range(answer["granted"]))
 

@@ -25,7 +25,7 @@ local s = stored and cjson.decode(stored) or {
   cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0,
   grown = 0, trim = 1, goal = 0, top = 0, pause = 0.05, paused_until = 0,
   stop = 0, probing = false, probe_until = 0, fails = 0, failing_since = 0, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
-  ring = {0, 0, 0, 0, 0, 0, 0, 0}, ring_i = 0, head = 0, headers = false, rem = -1, rem_at = 0, rem_reset = 0,
+  ring = {0, 0, 0, 0, 0, 0, 0, 0}, ring_i = 0, head = 0, head_limit = 0, headers = false, rem = -1, rem_at = 0, rem_reset = 0,
   rem_used = 0, bucket = false, limit = 0, token_rate = 0, tokens = 0, workers = {}, opened = 0,
 }
 local now = seconds - s.born
@@ -79,7 +79,12 @@ if ask.rem >= 0 then
   s.rem, s.rem_at, s.rem_reset, s.rem_used = ask.rem, now, now + ask.reset, 0
   s.bucket, s.limit = ask.is_bucket, ask.limit
 end
-if ask.head > 0 then s.head, s.mode = ask.head, 'head' end
+if ask.head > 0 then
+  -- Who saw the longest reset knows a window best; a bucket is known better the longer it is watched.
+  local knows_less = s.mode == 'head' and not ask.is_bucket and ask.limit == s.head_limit
+  s.head = knows_less and math.min(s.head, ask.head) or ask.head
+  s.head_limit, s.mode = ask.limit, 'head'
+end
 if ask.token_rate > 0 then s.token_rate = ask.token_rate end
 if ask.tokens > 0 then s.tokens = ask.tokens end
 
@@ -208,6 +213,6 @@ end
 
 redis.call('SET', KEYS[1], cjson.encode(s), 'EX', KEEP_S)
 return cjson.encode({
-  granted = granted, first = first, gap = gap, wait = wait, mode = s.mode, rate = rate, workers = workers,
+  granted = granted, first = first, gap = gap, wait = wait, mode = s.mode, is_bucket = s.bucket, rate = rate, workers = workers,
   open_for = s.open >= 0 and now - s.open or -1, opened = s.opened, stop_for = math.max(0, s.stop - now),
 })

@@ -46,6 +46,28 @@ def test_a_window_is_recognised_by_a_reset_that_ignores_the_use(limit: int, span
     assert learner.rate_per_s == pytest.approx(limit / span_s, rel=0.06)
 
 
+def test_the_span_of_a_window_that_is_used_up_early_comes_from_its_ends() -> None:
+    learner = RateLearner()
+    answers = [
+        (60, 60 - used, 1.0 - place, window + place + 0.01 * (used % 3))
+        for window in range(3)
+        for used, place in ((20, 0.3), (35, 0.45), (50, 0.6), (60, 0.7))
+    ]
+    for answer in answers:
+        learner.observe(*answer)
+    assert learner.is_window
+    assert learner.longest_reset_s == pytest.approx(0.7)
+    assert learner.rate_per_s == pytest.approx(60, rel=0.02)
+
+
+def test_windows_without_an_answer_are_not_taken_for_long_ones() -> None:
+    learner = RateLearner()
+    for window in (0, 1, 2, 9, 10):
+        for used, place in ((20, 0.1), (50, 0.6)):
+            learner.observe(60, 60 - used, 1.0 - place, window + place)
+    assert learner.rate_per_s == pytest.approx(60, rel=0.02)
+
+
 def test_a_single_answer_teaches_no_rate() -> None:
     learner = RateLearner()
     learner.observe(60, 52, 0.134)
