@@ -54,10 +54,12 @@ def serve_api(database_url: str, home: Path) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def run_apart(command: list[str], database_url: str, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process with this service's settings, ended with the block."""
+def run_apart(
+    command: list[str], database_url: str, home: Path, **environment: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process with this service's settings and what else is put into its environment, ended with the block."""
     settings = {"DATABASE_URL": database_url, "REDIS_URL": NO_REDIS, "SYPHUS_HOME": str(home)}
-    with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **settings}) as process:
+    with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **settings, **environment}) as process:
         try:
             yield process
         finally:

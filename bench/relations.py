@@ -1,12 +1,12 @@
 """Relations by similarity over a whole job: time, memory, and how many true neighbours an index finds.
 
-`python -m bench.relations [--pairs 100000]`; a worker of its own relates a job whose vectors are known already, every
-pair with another text. What making the vectors takes by the packaged model is measured apart, on a sample.
+`python -m bench.relations [--pairs 100000]`; a worker of its own relates a job, every pair with another text: once with
+vectors from an endpoint, once with vectors that are known already. What making vectors takes by the packaged model is
+measured apart, on a sample; `--packaged` relates a third job with it, which takes a second for each hundred texts.
 """
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import threading
@@ -36,12 +36,14 @@ from app.store import models
 from app.store.embeddings import store_vectors
 from app.store.session import Sessions, driver_connection, make_engine, make_sessions
 from bench.processes import open_database, run_apart
+from tests.support.endpoint import running_endpoint
 from workers.relating.packaged import PACKAGED_MODEL, open_packaged
 
 PAIRS_PER_ITEM = 5
 LENGTH = 384
 TOPICS, DIRECTIONS = 2000, 48
 REACH = 10
+LATENCY_MS = 50
 TIMEOUT_S = 3600.0
 LOOK_S = 0.2
 
@@ -58,14 +60,23 @@ _PAIRS = """
 """
 
 
-def run(pairs: int = 100_000, sample: int = 400, queries: int = 2_000) -> dict[str, float]:
+def run(
+    pairs: int = 100_000, sample: int = 400, queries: int = 2_000, *, with_packaged: bool = False
+) -> dict[str, float]:
     """Seconds and megabytes of the unit, texts a CPU second of the packaged model, recall and CPU of the index."""
     vectors = make_vectors(pairs)
     found = compare_searches(vectors, queries)
     with open_database() as database_url, tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
         found["texts_per_cpu_s"] = asyncio.run(_embed_sample(database_url, sample))
-        job_id = asyncio.run(_prepare(database_url, vectors))
-        return found | _work(database_url, Path(folder), job_id) | asyncio.run(_count(database_url, job_id))
+        if with_packaged:
+            job_id = asyncio.run(_prepare(database_url, pairs))
+            found["packaged_relate_s"] = _work(database_url, home, job_id)["relate_s"]
+            asyncio.run(_forget(database_url))
+        found["endpoint_relate_s"] = asyncio.run(_relate_by_endpoint(database_url, home, pairs))
+        job_id = asyncio.run(_prepare(database_url, pairs))
+        asyncio.run(_store(database_url, job_id, vectors))
+        return found | _work(database_url, home, job_id) | asyncio.run(_count(database_url, job_id))
 
 
 def make_vectors(count: int) -> Floats:
@@ -115,9 +126,22 @@ async def _embed_sample(database_url: str, sample: int) -> float:
         return sample / float(sum(child.cpu_times()[:2]) - before_s)
 
 
-async def _prepare(database_url: str, vectors: Floats) -> int:
-    """A job whose items are all done, with the vector of every text in store."""
-    items = len(vectors) // PAIRS_PER_ITEM
+async def _relate_by_endpoint(database_url: str, home: Path, pairs: int) -> float:
+    """Seconds of a job whose vectors all come from `/embeddings`."""
+    job_id = await _prepare(database_url, pairs)
+    async with running_endpoint(latency_ms=LATENCY_MS) as endpoint:
+        figures = await asyncio.to_thread(
+            _work, database_url, home, job_id, OPENAI_BASE_URL=endpoint.url, OPENAI_EMBEDDING_MODEL="loopback"
+        )
+        asked = (await endpoint.stats())["vectors"]
+    if asked < pairs:
+        raise RuntimeError(f"{asked} vectors were asked for, not {pairs}")
+    return figures["relate_s"]
+
+
+async def _prepare(database_url: str, pairs: int) -> int:
+    """A job whose items are all done and whose texts have no vectors yet."""
+    items = pairs // PAIRS_PER_ITEM
     dataset_id = new_id()
     async with _open_sessions(database_url) as sessions:
         async with sessions.begin() as session:
@@ -132,32 +156,39 @@ async def _prepare(database_url: str, vectors: Floats) -> int:
             connection = await driver_connection(session)
             await connection.execute(_PAIRS, job.id, dataset_id, PAIRS_PER_ITEM, timeout=TIMEOUT_S)
             await session.execute(text("UPDATE shard SET state = 'done', stage = 'relate' WHERE seq >= 0"))
-        await _store(sessions, job.id, vectors)
         async with sessions() as session:
             connection = await driver_connection(session)
-            for table in ("item", "pair", "embedding"):
+            for table in ("item", "pair"):
                 await connection.execute(f"ANALYZE {table}", timeout=TIMEOUT_S)
         return job.id
 
 
-async def _store(sessions: Sessions, job_id: int, vectors: Floats) -> None:
-    async with sessions() as session:
-        rows = await session.execute(
-            text("SELECT instruction FROM pair WHERE job_id = :job ORDER BY id"), {"job": job_id}
-        )
-        texts = [str(row[0]) for row in rows]
-    for numbers in iterate_blocks(len(texts), 5_000):
-        made = {digest_text(embedded_text(texts[n])): vectors[n].astype("<f2").tobytes() for n in numbers.tolist()}
-        async with sessions.begin() as session:
-            await store_vectors(session, PACKAGED_MODEL, made)
+async def _store(database_url: str, job_id: int, vectors: Floats) -> None:
+    async with _open_sessions(database_url) as sessions:
+        async with sessions() as session:
+            rows = await session.execute(
+                text("SELECT instruction FROM pair WHERE job_id = :job ORDER BY id"), {"job": job_id}
+            )
+            texts = [str(row[0]) for row in rows]
+        for numbers in iterate_blocks(len(texts), 5_000):
+            made = {digest_text(embedded_text(texts[n])): vectors[n].astype("<f2").tobytes() for n in numbers.tolist()}
+            async with sessions.begin() as session:
+                await store_vectors(session, PACKAGED_MODEL, made)
+        async with sessions() as session:
+            await (await driver_connection(session)).execute("ANALYZE embedding", timeout=TIMEOUT_S)
 
 
-def _work(database_url: str, home: Path, job_id: int) -> dict[str, float]:
+async def _forget(database_url: str) -> None:
+    async with _open_sessions(database_url) as sessions, sessions.begin() as session:
+        await session.execute(text("TRUNCATE embedding"))
+
+
+def _work(database_url: str, home: Path, job_id: int, **environment: str) -> dict[str, float]:
     """A worker from its first step to the end of the job: seconds, its peak memory and that of what computes for it."""
     command = [sys.executable, "-m", "workers"]
-    os.environ["OPENAI_BASE_URL"] = "http://127.0.0.1:1"
+    environment = {"OPENAI_BASE_URL": "http://127.0.0.1:1", "OPENAI_API_KEY": "bench"} | environment
     began = time.perf_counter()
-    with run_apart(command, database_url, home) as process, _Family(process.pid) as family:
+    with run_apart(command, database_url, home, **environment) as process, _Family(process.pid) as family:
         asyncio.run(_await_end(database_url, job_id))
         taken_s = time.perf_counter() - began
     return {
@@ -218,7 +249,9 @@ async def _count(database_url: str, job_id: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=100_000)
-    for name, value in run(parser.parse_args().pairs).items():
+    parser.add_argument("--packaged", action="store_true", help="relate a job with the packaged model, too")
+    chosen = parser.parse_args()
+    for name, value in run(chosen.pairs, with_packaged=chosen.packaged).items():
         print(f"{name:<20} {value:,.2f}")
 
 

@@ -50,6 +50,7 @@ class JobView(BaseModel):
     slice: dict[str, Any]
     limits: dict[str, Any]
     relation_rule: str = Field(description="Which pairs relate to a pair.")
+    policies: dict[str, Any] = Field(description="How pairs are asked for, judged and counted, as ordered.")
     counts: JobCounts
     usage: JobUsage
     cost_usd: float | None = Field(description="None where no price is known for the model.")

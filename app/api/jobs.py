@@ -17,6 +17,7 @@ from app.api.waiting import await_change, read_wait
 from app.errors import Fault, NotFoundError
 from app.ids import decode_id
 from app.pipeline.lifecycle import FINAL_STATES, Action
+from app.pipeline.policies import POLICIES
 from app.resources import Resources
 from app.services.estimates import estimate_job
 from app.services.jobs import act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
@@ -215,6 +216,7 @@ def _read_order(body: JobBody) -> JobRequest:
         limits=body.limits.model_dump(exclude_none=True),
         metadata=body.metadata,
         relation_rule=body.relation_rule,
+        policies=body.model_dump(include=set(POLICIES), exclude_none=True),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Stage(StrEnum):
@@ -54,6 +55,24 @@ class Rejection:
     pair: Pair | None = None
     ordinal: int | None = None
     language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found about a pair that is kept: its code, in which words, and what it is based on (JSON)."""
+
+    code: str
+    detail: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A change that a rule made to a pair; it can be undone."""
+
+    rule: str
+    before: Pair
+    after: Pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Claims: taking a shard, and all a worker must know of its job."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -54,6 +55,7 @@ class JobContext:
     most_pairs: int | None
     relation_rule: str = FORMER_RULE
     vision: Vision | None = None
+    policies: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +146,6 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         most_pairs=kind.most_pairs,
         relation_rule=job.relation_rule or FORMER_RULE,
         vision=vision,
+        policies=job.policies,
         grammar=grammar_of(kind),
     )

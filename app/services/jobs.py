@@ -50,6 +50,7 @@ async def submit_job(session: AsyncSession, settings: Settings, request: JobRequ
         labels=request.metadata,
         price=plan.price,
         relation_rule=plan.relation_rule,
+        policies=request.policies,
         vision=None if plan.vision is None else plan.vision.describe(),
         seed=int(request.slice.get("seed") or secrets.randbits(31)),
         items_total=len(plan.positions),
@@ -147,6 +148,7 @@ def _show_job(job: models.Job, counts: Counter[str]) -> dict[str, Any]:
         "slice": job.slice,
         "limits": job.limits,
         "relation_rule": job.relation_rule or FORMER_RULE,
+        "policies": job.policies,
         "counts": _show_counts(job, counts),
         "usage": {
             key: counts[f"usage.{key}"] for key in ("calls", "prompt_tokens", "completion_tokens", "cached_tokens")

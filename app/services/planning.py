@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError
 from app.ids import encode_id
 from app.pipeline.costing import price_of
+from app.pipeline.policies import check_policies
 from app.pipeline.prompting import check_parameters
 from app.pipeline.relating import RULES
 from app.pipeline.seeing import Vision, read_vision
@@ -42,6 +43,7 @@ class JobRequest:
     limits: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     relation_rule: str | None = None
+    policies: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     relation_rule = request.relation_rule or kind_of(dataset.kind).relation_rule
     faults += check_relation_rule(request.relation_rule)
     faults += _check_vector_price(settings, relation_rule, request.limits)
+    faults += check_policies(request.policies)
     faults += _check_rest(request)
     vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
     faults += unseen

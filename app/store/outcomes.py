@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pipeline.values import Rejection, Usage
+from app.pipeline.values import Finding, Rejection, Repair, Usage
 from app.store.tallies import add_tallies
 
 
@@ -26,6 +27,13 @@ class NewPair:
     words: int
     translation_of: int | None = None
     conversation: int = 0
+    findings: tuple[Finding, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The codes of its findings, each once; a pair with findings is `flagged`."""
+        return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class Outcome:
 
 
 Unit = tuple[int, str, int, int]
+PairPlace = tuple[int, int, int, str]
 
 _CLOSE_CALLS = text(
     """
@@ -87,12 +96,17 @@ _SUPERSEDE = text("UPDATE call SET state = 'superseded' WHERE id = ANY(:ids)")
 _INSERT_PAIRS = text(
     """
     INSERT INTO pair (job_id, item_id, ordinal, conversation, language, translation_of, instruction, response, words,
-        call_id)
-    SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:items AS bigint[]), CAST(:ordinals AS smallint[]),
+        status, flags, call_id)
+    SELECT job_id, item_id, ordinal, conversation, language, translation_of, instruction, response, words,
+        CASE flags WHEN '' THEN 'accepted' ELSE 'flagged' END, string_to_array(flags, ','), call_id
+    FROM unnest(CAST(:jobs AS bigint[]), CAST(:items AS bigint[]), CAST(:ordinals AS smallint[]),
         CAST(:conversations AS smallint[]), CAST(:languages AS text[]), CAST(:sources AS bigint[]),
-        CAST(:instructions AS text[]), CAST(:responses AS text[]), CAST(:words AS int[]), CAST(:calls AS bigint[]))
+        CAST(:instructions AS text[]), CAST(:responses AS text[]), CAST(:words AS int[]), CAST(:flags AS text[]),
+        CAST(:calls AS bigint[]))
+        AS new (job_id, item_id, ordinal, conversation, language, translation_of, instruction, response, words, flags,
+            call_id)
     ON CONFLICT (job_id, item_id, ordinal, language) DO NOTHING
-    RETURNING job_id, language
+    RETURNING job_id, language, item_id, ordinal, id
     """
 )
 _INSERT_REJECTIONS = text(
@@ -102,6 +116,22 @@ _INSERT_REJECTIONS = text(
     SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:items AS bigint[]), CAST(:stages AS text[]),
         CAST(:samples AS smallint[]), CAST(:languages AS text[]), CAST(:reasons AS text[]), CAST(:details AS text[]),
         CAST(:instructions AS text[]), CAST(:responses AS text[]), CAST(:texts AS text[]), CAST(:calls AS bigint[]))
+    """
+)
+_INSERT_FINDINGS = text(
+    """
+    INSERT INTO pair_finding (job_id, pair_id, code, detail, evidence)
+    SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:pairs AS bigint[]), CAST(:codes AS text[]),
+        CAST(:details AS text[]), CAST(:evidence AS jsonb[]))
+    """
+)
+_INSERT_REPAIRS = text(
+    """
+    INSERT INTO pair_edit (job_id, pair_id, kind, rule, instruction_before, response_before, instruction_after,
+        response_after)
+    SELECT job_id, pair_id, 'repair', rule, a, b, c, d
+    FROM unnest(CAST(:jobs AS bigint[]), CAST(:pairs AS bigint[]), CAST(:rules AS text[]), CAST(:a AS text[]),
+        CAST(:b AS text[]), CAST(:c AS text[]), CAST(:d AS text[])) AS new (job_id, pair_id, rule, a, b, c, d)
     """
 )
 _RELEASE = text("UPDATE job SET held_micros = held_micros - :released WHERE id = :job_id AND budget_micros IS NOT NULL")
@@ -208,10 +238,46 @@ async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tall
         "instructions": [pair.instruction for _, pair in rows],
         "responses": [pair.response for _, pair in rows],
         "words": [pair.words for _, pair in rows],
+        "flags": [",".join(pair.flags) for _, pair in rows],
         "calls": [o.call_id for o, _ in rows],
     }
-    for job_id, language in await session.execute(_INSERT_PAIRS, parameters):
+    stored: dict[PairPlace, int] = {}
+    for job_id, language, item_id, ordinal, pair_id in await session.execute(_INSERT_PAIRS, parameters):
         tallies[job_id, "pairs" if language == "en" else f"translations.{language}"] += 1
+        stored[job_id, item_id, ordinal, language] = pair_id
+    kept = [
+        (o.job_id, stored[place], pair)
+        for o, pair in rows
+        if (pair.findings or pair.repairs) and (place := (o.job_id, o.item_id, pair.ordinal, pair.language)) in stored
+    ]
+    if kept:
+        await _insert_knowledge(session, kept)
+
+
+async def _insert_knowledge(session: AsyncSession, pairs: Sequence[tuple[int, int, NewPair]]) -> None:
+    """What rules found about new pairs and what they changed; `pairs` are (job id, pair id, pair)."""
+    findings = [(job_id, pair_id, finding) for job_id, pair_id, pair in pairs for finding in pair.findings]
+    if findings:
+        found = {
+            "jobs": [job_id for job_id, _, _ in findings],
+            "pairs": [pair_id for _, pair_id, _ in findings],
+            "codes": [finding.code for _, _, finding in findings],
+            "details": [finding.detail for _, _, finding in findings],
+            "evidence": [orjson.dumps(dict(finding.evidence)).decode() for _, _, finding in findings],
+        }
+        await session.execute(_INSERT_FINDINGS, found)
+    repairs = [(job_id, pair_id, repair) for job_id, pair_id, pair in pairs for repair in pair.repairs]
+    if repairs:
+        changed = {
+            "jobs": [job_id for job_id, _, _ in repairs],
+            "pairs": [pair_id for _, pair_id, _ in repairs],
+            "rules": [repair.rule for _, _, repair in repairs],
+            "a": [repair.before.instruction for _, _, repair in repairs],
+            "b": [repair.before.response for _, _, repair in repairs],
+            "c": [repair.after.instruction for _, _, repair in repairs],
+            "d": [repair.after.response for _, _, repair in repairs],
+        }
+        await session.execute(_INSERT_REPAIRS, changed)
 
 
 async def _insert_rejections(

@@ -19,11 +19,13 @@ from app.store.models.datasets import Dataset, DatasetError, Image, Item, Orphan
 from app.store.models.jobs import Job, JobEvent, Prompt, Shard, Tally
 from app.store.models.outputs import Export, IdempotencyKey, Statistic, StatisticRun
 from app.store.models.pairs import Embedding, Pair, Rejection, Relation
+from app.store.models.quality import EDIT_KINDS, PairEdit, PairFinding
 from app.store.models.work import Call, ItemState, WorkerRow
 
 __all__ = [
     "CALL_STATES",
     "DATASET_STATES",
+    "EDIT_KINDS",
     "EXPORT_STATES",
     "ITEM_STATES",
     "JOB_STATES",
@@ -42,6 +44,8 @@ __all__ = [
     "JobEvent",
     "OrphanImage",
     "Pair",
+    "PairEdit",
+    "PairFinding",
     "Prompt",
     "Rejection",
     "Relation",

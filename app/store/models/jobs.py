@@ -83,6 +83,9 @@ class Job(SQLModel, table=True):
     price: dict[str, Any] | None = Field(sa_column=Column(JSONB, nullable=True))
     vision: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
     relation_rule: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    policies: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    )
     seed: int = count(BigInteger)
     items_total: int = count()
     budget_micros: int | None = Field(sa_column=Column(BigInteger, nullable=True))

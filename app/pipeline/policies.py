@@ -1,0 +1,24 @@
+"""A job's policies: how pairs are asked for, judged and counted. Each belongs to the module that reads it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.errors import Fault
+
+POLICIES = ("examples", "filters", "grounding", "translation", "target_pairs", "pairs_per_item")
+"""What an order may say; the API has a field for each."""
+
+READERS: dict[str, Callable[[Any], list[Fault]]] = {}
+"""What is wrong with a policy's value, by its name; the pointers begin with its name. One without a reader is refused."""
+
+
+def check_policies(policies: Mapping[str, Any]) -> list[Fault]:
+    """What is wrong with the policies of an order, a fault each."""
+    faults: list[Fault] = []
+    for name, value in policies.items():
+        read = READERS.get(name)
+        if read is None:
+            faults.append(Fault(f"/{name}", "not_offered", f"There is no {name!r} here."))
+        else:
+            faults += read(value)
+    return faults
