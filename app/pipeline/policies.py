@@ -9,7 +9,7 @@ POLICIES = ("examples", "filters", "grounding", "translation", "target_pairs", "
 """What an order may say; the API has a field for each."""
 
 READERS: dict[str, Callable[[Any], list[Fault]]] = {}
-"""What is wrong with a policy's value, by its name; the pointers begin with its name. One without a reader is refused."""
+"""What is wrong with the value of a policy, by its name; pointers begin with the name. Others are refused."""
 
 
 def check_policies(policies: Mapping[str, Any]) -> list[Fault]:
