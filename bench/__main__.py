@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import engine, export, ingest, pages, rate_limits, relations, scale, stats
+from bench import engine, export, grounding, ingest, pages, rate_limits, relations, scale, stats
 
 Rows = Iterator["Row"]
 
@@ -130,12 +130,29 @@ def measure_scale(*, quick: bool) -> Rows:
     yield Row("MIMIC-IT export of it all", f"{found['export_s']:.0f} s, {found['export_worker_mb']:.0f} MB")
 
 
+def measure_grounding(*, quick: bool) -> Rows:
+    if not grounding.DATA.is_dir():
+        yield Row("the published annotations are not beside this project", "skipped")
+        return
+    found = grounding.run(most=20 if quick else grounding.MOST)
+    for name, score in found.scores.items():
+        yield at_least(f"precision of {name}", score.precision, 0.95)
+        yield Row(f"recall of {name}, {score.falsehoods} falsehoods", f"{score.recall:.3g}")
+    total = sum(score.falsehoods for score in found.scores.values())
+    yield Row("falsehoods in all", str(total), ">= 1000", total >= 1000)
+    for name, (contradicted, lines) in found.plain.items():
+        yield at_most(f"lines of {name} that other lines contradict", contradicted / lines, 0.01)
+    for name, cpu_ms in found.cpu_ms_a_reply.items():
+        yield Row(f"CPU of a reply, {name}", f"{cpu_ms:.3f} ms")
+
+
 SUITES: dict[str, Callable[..., Rows]] = {
     "engine": measure_engine,
     "rate-limits": measure_rate_limits,
     "pages": measure_pages,
     "ingest": measure_ingest,
     "export": measure_export,
+    "grounding": measure_grounding,
     "stats": measure_stats,
 }
 LONG_SUITES: dict[str, Callable[..., Rows]] = {"relations": measure_relations, "scale": measure_scale}

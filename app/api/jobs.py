@@ -32,6 +32,8 @@ JobState = Literal[
     "completed", "cancelling", "cancelled", "failed", "expired",
 ]  # fmt: skip
 
+ClaimClass = Literal["object", "count", "colour", "position", "order", "time", "difference", "consistency"]
+
 Result = TypeVar("Result")
 
 router = APIRouter(tags=["jobs"])
@@ -63,6 +65,13 @@ class VisionBody(Body):
     images: Literal["data", "url"] = "data"
 
 
+class GroundingBody(Body):
+    """What becomes of pairs with claims that the annotation, or another pair of the item, contradicts."""
+
+    policy: Literal["off", "flag", "reject"]
+    classes: list[ClaimClass] | None = Field(None, max_length=20, description="What is checked; everything by default.")
+
+
 class JobBody(Body):
     """An order; everything but the dataset has a default."""
 
@@ -80,6 +89,7 @@ class JobBody(Body):
     relation_rule: str | None = Field(
         None, max_length=40, description="Which pairs relate to a pair; the rule of the dataset's kind by default."
     )
+    grounding: GroundingBody | None = Field(None, description="Check what pairs claim; off by default.")
 
 
 class RerunBody(Body):

@@ -13,6 +13,7 @@ from app.pipeline.scripts import LanguageDetector
 from app.pipeline.translating import check_translation, parse_translations
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
+from app.services.grounding import ground_outcome
 from app.store.outcomes import NewPair, Outcome
 
 log = logging.getLogger("syphus.answers")
@@ -108,7 +109,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair), conversation=pair.conversation)
         for ordinal, pair in enumerate(result.accepted)
     )
-    return _outcome(
+    outcome = _outcome(
         job, Stage.GENERATE, unit, call, completion,
         verdict="done" if pairs else "failed",
         code=code,
@@ -116,6 +117,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         pairs=pairs,
         rejections=tuple(result.rejections),
     )  # fmt: skip
+    return ground_outcome(job, unit.sentences, outcome)
 
 
 def read_pair_answer(

@@ -1,0 +1,79 @@
+"""Numbers, colours and small words of English, as claims and annotations use them."""
+
+
+def list_words(text: str, separator: str = " ") -> list[str]:
+    """The words of a list that is written as one text, in order."""
+    return text.split(separator)
+
+
+def split_words(text: str, separator: str = " ") -> frozenset[str]:
+    """The words of a list that is written as one text."""
+    return frozenset(list_words(text, separator))
+
+
+NUMBERS: dict[str, int] = {
+    word: number
+    for number, word in enumerate(
+        list_words(
+            "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+            "seventeen eighteen nineteen twenty"
+        ),
+        start=1,
+    )
+}
+
+COLOURS: dict[str, str] = {
+    "red": "red", "maroon": "red", "crimson": "red", "scarlet": "red", "burgundy": "red",
+    "blue": "blue", "navy": "blue", "teal": "teal", "turquoise": "teal",
+    "green": "green", "yellow": "yellow", "golden": "gold", "gold": "gold",
+    "orange": "orange", "brown": "brown", "tan": "tan", "beige": "tan", "cream": "tan", "bronze": "brown",
+    "white": "white", "black": "black", "gray": "gray", "grey": "gray", "silver": "gray",
+    "pink": "pink", "purple": "purple", "violet": "purple", "lavender": "purple",
+}  # fmt: skip
+"""What each word for a colour is taken for."""
+
+_ALIKE = (
+    "red maroon", "red orange", "red pink", "red brown", "pink purple", "purple blue", "blue teal", "green teal",
+    "blue gray", "gray white", "gray black", "gray tan", "tan white", "tan brown", "tan gold", "tan yellow",
+    "gold yellow", "gold brown", "gold orange", "orange yellow", "orange brown", "brown black", "green gray",
+    "blue black", "gray gold",
+)  # fmt: skip
+ALIKE_COLOURS = frozenset(frozenset(pair.split()) for pair in _ALIKE)
+"""Colours that two people may name for one thing; neither contradicts the other."""
+
+DETERMINERS = split_words("a an the this that these those its his her their our my your another each every any some no")
+STOPPERS = split_words(
+    "of in on at to from with by for near beside behind under over above below into onto is are was were be been "
+    "has have had there here and or but while as than like that which who whose where when then it he she they "
+    "you i we see sees shows show shown seen sits sit sitting stands stand standing holds hold holding wearing "
+    "wears riding rides walking walks running runs parked next not only just also both"
+)
+"""Words that no noun phrase reaches over, looked at from its noun backwards."""
+
+RELATIVE_NUMBERS = split_words("more additional extra other fewer less further")
+APPROXIMATE = split_words("least most about around than nearly almost over approximately roughly up maybe under")
+HEDGES = split_words(
+    "could might may would should if perhaps possibly probably likely suggest suggests suggesting imagine such "
+    "like example typically usually often generally unlike than similar resemble resembles resembling reminiscent "
+    "must need needs you your we will whether or maybe avoid prevent safety ensure because potential appears "
+    "seems almost designed intended meant used called named pretend pretending"
+)
+"""A sentence with one of these may name things that are not there."""
+
+SCENE_WORDS = split_words("image picture photo photograph scene frame shot view video clip")
+NEGATIONS = split_words("no not without never neither none nobody nothing isn't aren't doesn't don't wasn't")
+
+_REST_OF_SCENE = split_words(
+    "in the this whole entire image picture photo photograph scene frame shot view video clip visible present "
+    "here seen shown can be total altogether all at overall that i is are pictured depicted"
+)
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Whether two colours may be said of one thing."""
+    return one == other or frozenset((one, other)) in ALIKE_COLOURS
+
+
+def speaks_of_whole_scene(words: list[str]) -> bool:
+    """Whether the words after a noun leave it as it is: "in the picture", "can be seen", or nothing."""
+    return _REST_OF_SCENE.issuperset(words)

@@ -1,0 +1,91 @@
+"""Jobs that check what their pairs claim: flagged with the evidence, rejected, or mended by one further call."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from app.errors import InvalidRequestError
+from app.settings import Settings
+from app.store.session import Sessions
+from tests.support.endpoint import Endpoint, running_endpoint
+from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
+
+ANNOTATION = "A cat beside a laptop.\ncat: [0, 0, 0.2, 0.2]\nlaptop: [0.5, 0, 0.4, 0.4]"
+RIGHT = {"instruction": "What lies on the left?", "response": "A cat lies to the left of the laptop."}
+WRONG = {"instruction": "What else is there?", "response": "There is a horse in the picture."}
+
+
+@pytest_asyncio.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with running_endpoint(says=orjson.dumps({"pairs": [RIGHT, WRONG]}).decode()) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def settings(database_url: str, redis_url: str, endpoint: Endpoint, tmp_path: Path) -> Settings:
+    return settings_for(database_url, redis_url, endpoint.url, tmp_path)
+
+
+async def test_a_wrong_claim_flags_its_pair_and_points_to_the_evidence(sessions: Sessions, settings: Settings) -> None:
+    job_id = await run(sessions, settings, {"policy": "flag"})
+    assert await list_pairs(sessions, job_id) == [
+        (0, "accepted", [], RIGHT["response"]),
+        (1, "flagged", ["ungrounded_object"], WRONG["response"]),
+    ]
+    async with sessions() as session:
+        query = text("SELECT evidence FROM pair_finding WHERE job_id = :job")
+        (evidence,) = (await session.execute(query, {"job": job_id})).scalars()
+    start, end = evidence["span"]
+    assert WRONG["response"][start:end] == evidence["claim"] == "a horse"
+
+
+async def test_a_wrong_claim_rejects_its_pair_and_keeps_the_others(sessions: Sessions, settings: Settings) -> None:
+    job_id = await run(sessions, settings, {"policy": "reject"})
+    assert [row[3] for row in await list_pairs(sessions, job_id)] == [RIGHT["response"]]
+    assert (await counts_of(sessions, job_id))["rejected.ungrounded_object"] == 1
+
+
+async def test_an_item_without_a_pair_that_holds_fails(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    await endpoint.set_mode(says=orjson.dumps({"pairs": [WRONG]}).decode())
+    job_id = await run(sessions, settings, {"policy": "reject"})
+    assert (await counts_of(sessions, job_id))["items.failed"] == 1
+
+
+@pytest.mark.parametrize("grounding", [None, {"policy": "off"}, {"policy": "flag", "classes": ["count"]}])
+async def test_what_is_not_to_be_checked_is_left_alone(
+    sessions: Sessions, settings: Settings, grounding: dict[str, Any] | None
+) -> None:
+    job_id = await run(sessions, settings, grounding)
+    assert [row[1] for row in await list_pairs(sessions, job_id)] == ["accepted", "accepted"]
+
+
+async def test_an_order_with_a_faulty_policy_is_refused(sessions: Sessions, settings: Settings) -> None:
+    dataset_id = await add_dataset(sessions, 1)
+    with pytest.raises(InvalidRequestError) as refused:
+        await order(sessions, settings, dataset_id, policies={"grounding": {"policy": "maybe"}})
+    assert [fault.pointer for fault in refused.value.errors] == ["/grounding/policy"]
+
+
+async def run(sessions: Sessions, settings: Settings, grounding: dict[str, Any] | None) -> int:
+    """The id of a finished job about one item."""
+    dataset_id = await add_dataset(sessions, 1)
+    async with sessions.begin() as session:
+        await session.execute(text("UPDATE item SET sentences = :text"), {"text": ANNOTATION})
+    policies = {} if grounding is None else {"grounding": grounding}
+    job_id = await order(sessions, settings, dataset_id, policies=policies)
+    async with working(settings):
+        await finish(sessions, job_id)
+    return job_id
+
+
+async def list_pairs(sessions: Sessions, job_id: int) -> list[tuple[Any, ...]]:
+    async with sessions() as session:
+        query = text("SELECT ordinal, status, flags, response FROM pair WHERE job_id = :job ORDER BY ordinal")
+        return [tuple(row) for row in await session.execute(query, {"job": job_id})]
