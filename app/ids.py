@@ -21,6 +21,8 @@ PREFIXES = {
     "pair": "pair",
     "rejection": "rej",
     "export": "exp",
+    "cold_start": "cs",
+    "candidate": "cand",
 }
 
 

@@ -11,7 +11,21 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from app.api import datasets, events, exports, images, jobs, kinds, pairs, prompts, records, shown, statistics, system
+from app.api import (
+    cold_starts,
+    datasets,
+    events,
+    exports,
+    images,
+    jobs,
+    kinds,
+    pairs,
+    prompts,
+    records,
+    shown,
+    statistics,
+    system,
+)
 from app.api.auth import KeyDoor, StartRefusedError, check_start
 from app.api.bodies import BodyDoor
 from app.api.deps import accept_json, refuse_unknown_query
@@ -92,7 +106,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
-    for module in (datasets, kinds, prompts, jobs, records):
+    for module in (datasets, kinds, prompts, cold_starts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
     for module in (events, pairs, exports, images, shown, statistics):
         app.include_router(module.router, prefix="/v1")

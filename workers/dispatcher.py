@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.resources import Resources
+from app.services.cold_starts.advancing import advance_cold_starts
 from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases, note_worker, ring_due_work, sweep
 from app.store.outages import is_outage
 
@@ -89,6 +90,7 @@ class Dispatcher:
         if self._contact.is_calm(now):
             await expire_overdue_leases(sessions)
         await advance_jobs(sessions, settings)
+        await advance_cold_starts(self._resources)
         async with sessions() as session:
             workers, _ = await count_fleet(session)
         await ring_due_work(self._resources, _MESSAGES_PER_WORKER * max(1, workers))

@@ -48,6 +48,7 @@ class PromptBody(BaseModel):
     in_context: list[dict[str, Any]]
     reply_format: str
     sha256: str
+    provenance: dict[str, Any] | None = Field(description="How it came about, where a cold start made it.")
     created_at: str
 
 

@@ -5,11 +5,15 @@ from typing import Any
 
 from app.errors import Fault
 from app.pipeline.grounding import check_grounding
+from app.pipeline.judging import JUDGING, check_judging
 
 POLICIES = ("examples", "filters", "grounding", "translation", "target_pairs", "pairs_per_item")
 """What an order may say; the API has a field for each."""
 
-READERS: dict[str, Callable[[Any], list[Fault]]] = {"grounding": check_grounding}
+READERS: dict[str, Callable[[Any], list[Fault]]] = {
+    "grounding": check_grounding,
+    JUDGING: check_judging,
+}
 """What is wrong with the value of a policy, by its name; pointers begin with the name. Others are refused."""
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
 from app.pipeline.formats import ReplyGrammar
+from app.pipeline.judging import JUDGING, VERDICTS
 from app.pipeline.lifecycle import RUNNING_STATES
 from app.pipeline.prompting import add_canary
 from app.pipeline.relating import FORMER_RULE
@@ -141,11 +142,11 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         calls_per_shard=calls_per_shard,
         prompt=add_canary(shown, job.seed),
         reply_format=prompt.reply_format,
-        house_rules=kind.house_rules,
+        house_rules=() if JUDGING in job.policies else kind.house_rules,
         fewest_pairs=kind.fewest_pairs,
         most_pairs=kind.most_pairs,
         relation_rule=job.relation_rule or FORMER_RULE,
         vision=vision,
         policies=job.policies,
-        grammar=grammar_of(kind),
+        grammar=VERDICTS if JUDGING in job.policies else grammar_of(kind),
     )

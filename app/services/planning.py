@@ -29,7 +29,10 @@ _METADATA_ENTRIES = 64
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a client orders; every field but the dataset has a default."""
+    """What a client orders; every field but the dataset has a default.
+
+    positions: exactly these items in place of a slice; for orders that the service itself places
+    """
 
     dataset_id: int
     prompt_id: int | None = None
@@ -44,6 +47,7 @@ class JobRequest:
     metadata: dict[str, Any] = field(default_factory=dict)
     relation_rule: str | None = None
     policies: dict[str, Any] = field(default_factory=dict)
+    positions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += _check_rest(request)
     vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
     faults += unseen
-    positions: Sequence[int] = () if faults else choose_positions(dataset.items, request.slice)
+    positions: Sequence[int] = () if faults else _choose_positions(dataset, request)
     if not faults and not positions:
         message = f"No item is left: the dataset has {dataset.items} items, counted from 0."
         faults.append(Fault("/slice", "empty", message))
@@ -150,6 +154,12 @@ async def _find_prompt(session: AsyncSession, prompt_id: int | None, kind: str |
     if prompt is None:
         raise NotFoundError("prompt", encode_id("prompt", prompt_id))
     return prompt
+
+
+def _choose_positions(dataset: models.Dataset, request: JobRequest) -> Sequence[int]:
+    if request.positions is None:
+        return choose_positions(dataset.items, request.slice)
+    return sorted(position for position in set(request.positions) if position < dataset.items)
 
 
 def _choose_stages(request: JobRequest) -> tuple[list[str], list[Fault]]:

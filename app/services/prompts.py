@@ -30,12 +30,16 @@ TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True, slots=True)
 class NewPrompt:
-    """What a version holds; `in_context` has user and assistant turns that alternate."""
+    """What a version holds; `in_context` has user and assistant turns that alternate.
+
+    provenance: how the prompt came about, where more is known than that somebody sent it
+    """
 
     name: str
     prompt: values.Prompt
     reply_format: ReplyFormat = DEFAULT_REPLY_FORMAT
     kind: str | None = None
+    provenance: dict[str, Any] | None = None
 
 
 async def ensure_kind_prompt(session: AsyncSession, kind: str | None) -> Prompt:
@@ -49,13 +53,16 @@ async def ensure_kind_prompt(session: AsyncSession, kind: str | None) -> Prompt:
 
 
 async def store_prompt(session: AsyncSession, new: NewPrompt) -> tuple[Prompt, bool]:
-    """The version of this name with this content, and whether it was made just now."""
+    """The version of this name with this content, and whether it was made just now.
+
+    With a provenance it is always a version of its own: the same words that came about in another way.
+    """
     turns = [_turn_to_json(turn) for turn in new.prompt.in_context]
     sha256 = _hash_content(new.prompt.system_message, turns, new.reply_format)
-    found = await store.find_version(session, new.name, sha256)
+    found = None if new.provenance else await store.find_version(session, new.name, sha256)
     if found is None:
         await store.lock_name(session, new.name)
-        found = await store.find_version(session, new.name, sha256)
+        found = None if new.provenance else await store.find_version(session, new.name, sha256)
     if found is not None:
         return found, False
     row = Prompt(
@@ -67,6 +74,7 @@ async def store_prompt(session: AsyncSession, new: NewPrompt) -> tuple[Prompt, b
         in_context=turns,
         reply_format=new.reply_format,
         sha256=sha256,
+        provenance=new.provenance,
         created_at=utc_now(),
     )
     session.add(row)
@@ -79,31 +87,36 @@ def to_prompt(row: Prompt) -> values.Prompt:
     return values.Prompt(row.system_message, tuple(_turn_from_json(turn) for turn in row.in_context))
 
 
+def show_content(content: values.Content) -> list[dict[str, Any]]:
+    """The content of an assistant's turn as it is stored: pairs, or conversations."""
+    return [_entry_to_json(each) for each in content]
+
+
+def content_of(entries: list[dict[str, Any]]) -> values.Content:
+    """What `show_content` stored."""
+    if any("rounds" in each for each in entries):
+        return tuple(
+            values.Conversation(each["title"], _pairs_from_json(each["rounds"]), each["reason"]) for each in entries
+        )
+    return _pairs_from_json(entries)
+
+
 def _turn_to_json(turn: values.Turn) -> dict[str, Any]:
     if isinstance(turn.content, str):
         return {"role": turn.role, "content": turn.content}
-    return {"role": turn.role, "content": [_content_to_json(each) for each in turn.content]}
+    return {"role": turn.role, "content": show_content(turn.content)}
 
 
-def _content_to_json(content: values.Pair | values.Conversation) -> dict[str, Any]:
+def _entry_to_json(content: values.Pair | values.Conversation) -> dict[str, Any]:
     if isinstance(content, values.Pair):
         return {"instruction": content.instruction, "response": content.response}
-    rounds = [_content_to_json(pair) for pair in content.rounds]
+    rounds = [_entry_to_json(pair) for pair in content.rounds]
     return {"title": content.title, "reason": content.reason, "rounds": rounds}
 
 
 def _turn_from_json(turn: dict[str, Any]) -> values.Turn:
     content = turn["content"]
-    if isinstance(content, str):
-        return values.Turn(turn["role"], content)
-    if any("rounds" in each for each in content):
-        return values.Turn(
-            turn["role"],
-            tuple(
-                values.Conversation(each["title"], _pairs_from_json(each["rounds"]), each["reason"]) for each in content
-            ),
-        )
-    return values.Turn(turn["role"], _pairs_from_json(content))
+    return values.Turn(turn["role"], content if isinstance(content, str) else content_of(content))
 
 
 def _pairs_from_json(pairs: list[dict[str, Any]]) -> tuple[values.Pair, ...]:
@@ -127,6 +140,7 @@ def describe_prompt(row: Prompt) -> dict[str, Any]:
         "in_context": row.in_context,
         "reply_format": row.reply_format,
         "sha256": row.sha256,
+        "provenance": row.provenance,
         "created_at": row.created_at,
     }
 

@@ -137,6 +137,21 @@ def asked_conversations(request: ChatRequest) -> tuple[int, int] | None:
     return (3, 3) if is_asked and not request.response_format else None
 
 
+def asked_verdict(request: ChatRequest) -> bool:
+    """Whether a request wants a reply judged."""
+    schema = ((request.response_format or {}).get("json_schema") or {}).get("schema") or {}
+    return "verdict" in (schema.get("properties") or {})
+
+
+def give_verdict(key: bytes) -> str:
+    """Four in five replies are accepted; the reason uses a word that no pair may use."""
+    point = Draw.of(key, "verdict").fraction
+    accepts = point < 0.8
+    score = (5 if point < 0.4 else 4) if accepts else 2
+    reason = "It follows from the description." if accepts else "It makes things up that the description lacks."
+    return orjson.dumps({"verdict": "accept" if accepts else "reject", "score": score, "reason": reason}).decode()
+
+
 def asked_languages(request: ChatRequest) -> list[str]:
     """The languages a request wants its user content in; none where it is no translation request."""
     format_ = request.response_format or {}
@@ -225,6 +240,8 @@ def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float, 
         if spoiled and Draw.of(key, "wrong").fraction < spoiled:
             spoil(replies, key, source)
         return orjson.dumps(replies).decode()
+    if asked_verdict(request):
+        return give_verdict(key)
     if says:
         return says
     asked = asked_conversations(request)

@@ -6,6 +6,7 @@ rejections, shards) number themselves; the others get `clock.new_id()`. A transl
 the rows they count, spread over buckets so that writers do not queue up behind one row.
 """
 
+from app.store.models.cold_starts import ColdStart, ColdStartCandidate, ColdStartRound
 from app.store.models.columns import (
     CALL_STATES,
     DATASET_STATES,
@@ -32,6 +33,9 @@ __all__ = [
     "PAIR_STATUSES",
     "SHARD_STATES",
     "Call",
+    "ColdStart",
+    "ColdStartCandidate",
+    "ColdStartRound",
     "Dataset",
     "DatasetError",
     "Embedding",

@@ -48,6 +48,7 @@ class Prompt(SQLModel, table=True):
     in_context: list[dict[str, Any]] = json_column("'[]'")
     reply_format: str = text_column()
     sha256: str = text_column()
+    provenance: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
     created_at: datetime = time(default_now=True)
 
 

@@ -1,0 +1,63 @@
+"""The heuristic scores of a reply, one by one."""
+
+import pytest
+
+from app.pipeline.candidate_scores import Reply, mean_scores, score_reply
+from app.pipeline.values import Pair, Rejection
+
+GOOD = (
+    Pair(
+        "What has changed between the two pictures?", "The white van by the gate is gone, and two people stand there."
+    ),
+    Pair("Is the way to the door free now?", "Yes, nothing stands in front of the door in the second picture."),
+)
+TORN = Rejection("unparseable", "a piece that is no pair", "And so on")
+RULED = Rejection("duplicate", "the same pair stands before it", "x", GOOD[0])
+LEAKED = Rejection("leaked_annotation", "it speaks of the annotation", "x", GOOD[0])
+
+
+def test_a_clean_reply_scores_high_in_everything() -> None:
+    scores = score_reply(Reply(GOOD))
+    assert (scores.parses, scores.pairs, scores.length, scores.rules, scores.leaks) == (1, 1, 1, 1, 1)
+    assert scores.diversity > 0.8
+    assert scores.grounding is None
+    assert scores.overall > 0.95
+
+
+def test_a_reply_without_a_pair_is_worth_nothing() -> None:
+    assert score_reply(Reply((), (TORN,))).overall == 0
+    assert score_reply(Reply((), (LEAKED,))).overall == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "name", "score"),
+    [
+        (Reply(GOOD, (TORN,)), "parses", 2 / 3),
+        (Reply(GOOD, (RULED,)), "rules", 2 / 3),
+        (Reply(GOOD, flagged=1), "rules", 1 / 2),
+        (Reply(GOOD, (LEAKED,)), "leaks", 2 / 3),
+        (Reply((GOOD[0], Pair("Why is it gone?", "The description does not tell us why.")), ()), "leaks", 1 / 2),
+        (Reply((GOOD[0], Pair("Why?", "No."))), "length", 1 / 2),
+        (Reply((GOOD[0], GOOD[0])), "diversity", 0),
+        (Reply(GOOD, grounding=0.25), "grounding", 0.25),
+    ],
+)
+def test_each_fault_costs_its_own_score_and_the_overall_one(reply: Reply, name: str, score: float) -> None:
+    clean, scored = score_reply(Reply(GOOD)), score_reply(reply)
+    described = scored.describe()
+    assert described[name] == pytest.approx(score, abs=1e-3)
+    assert scored.overall < clean.overall
+    untouched = {"parses", "rules", "leaks", "length", "diversity"} - {name}
+    assert all(described[other] is not None for other in untouched)
+
+
+def test_fewer_pairs_than_the_kind_wants_cost_in_proportion() -> None:
+    assert score_reply(Reply(GOOD), fewest=6).pairs == pytest.approx(1 / 3)
+    assert score_reply(Reply(GOOD, (Rejection("too_few_pairs", "2 of 6"),)), fewest=6).parses == 1
+
+
+def test_means_leave_out_what_was_not_scored() -> None:
+    means = mean_scores([score_reply(Reply(GOOD, grounding=0.5)), score_reply(Reply(GOOD))])
+    assert means["grounding"] == 0.5
+    assert means["parses"] == 1
+    assert mean_scores([])["overall"] is None
