@@ -64,6 +64,7 @@ class CommandLine:
             *(sys.executable, str(PROJECT / "main.py"), *arguments),
             cwd=self.folder,
             env={name: value for name, value in merged.items() if value},
+            stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
         )

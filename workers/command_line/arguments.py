@@ -95,11 +95,11 @@ def _make_parser() -> argparse.ArgumentParser:
         default=DEFAULT_VERSION,
         help=f"a word of yours; another one begins anew (default {DEFAULT_VERSION})",
     )
-    add("--num_threads", metavar="N", type=_read_calls, help="most calls in flight at a time (default 16)")
-    add("--slice_start", metavar="N", type=_read_count, help="leave out the items before this one, counted from 0")
-    add("--slice_end", metavar="N", type=_read_count, help="leave out this item and those after it")
-    add("--random_sample", metavar="N", type=_read_positive, help="only so many items (of the slice), drawn by --seed")
-    add("--seed", metavar="N", type=_read_count, help="what the draw goes by (default 0): the same one, the same items")
+    add("--num_threads", metavar="N", type=read_calls, help="most calls in flight at a time (default 16)")
+    add("--slice_start", metavar="N", type=read_count, help="leave out the items before this one, counted from 0")
+    add("--slice_end", metavar="N", type=read_count, help="leave out this item and those after it")
+    add("--random_sample", metavar="N", type=read_positive, help="only so many items (of the slice), drawn by --seed")
+    add("--seed", metavar="N", type=read_count, help="what the draw goes by (default 0): the same one, the same items")
     add(
         "--languages",
         metavar="CODE",
@@ -108,7 +108,7 @@ def _make_parser() -> argparse.ArgumentParser:
         help="translate into zh ja es de fr ko ar, or some of them",
     )
     add("--model", metavar="NAME", help="the model or deployment; by default OPENAI_MODEL or OPENAI_API_ENGINE")
-    add("--max_cost_usd", metavar="USD", type=_read_money, help="stop before more than this is spent on the job")
+    add("--max_cost_usd", metavar="USD", type=read_money, help="stop before more than this is spent on the job")
     add("--output_folder", metavar="FOLDER", type=Path, help="where to write; by default ./output_{name}_{version}")
     add(
         "--dataset_folder",
@@ -121,27 +121,31 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_count(text: str) -> int:
+def read_count(text: str) -> int:
+    """A whole number from 0 on; raises ArgumentTypeError, as those below do."""
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
     return int(text)
 
 
-def _read_positive(text: str) -> int:
-    number = _read_count(text)
+def read_positive(text: str) -> int:
+    """A whole number from 1 on."""
+    number = read_count(text)
     if number == 0:
         raise argparse.ArgumentTypeError("give at least 1")
     return number
 
 
-def _read_calls(text: str) -> int:
-    number = _read_positive(text)
+def read_calls(text: str) -> int:
+    """A number of calls in flight."""
+    number = read_positive(text)
     if number > MOST_CALLS_IN_FLIGHT:
         raise argparse.ArgumentTypeError(f"give at most {MOST_CALLS_IN_FLIGHT}")
     return number
 
 
-def _read_money(text: str) -> float:
+def read_money(text: str) -> float:
+    """US dollars above 0."""
     try:
         amount = float(text)
     except ValueError:

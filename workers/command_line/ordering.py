@@ -19,7 +19,7 @@ from app.store.models import Dataset, Job, Prompt
 from app.store.run_rows import RUN_LABEL, find_dataset, find_run_job, lock_run
 from app.store.tallies import read_tallies
 from workers.command_line.arguments import Options
-from workers.command_line.sources import Chosen, list_media, name_dataset
+from workers.command_line.sources import Annotations, Chosen, list_media, name_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,18 @@ class Order:
     images: Report | None = None
 
 
+async def ensure_dataset(resources: Resources, chosen: Annotations, version: str, source: SourceFile) -> Dataset:
+    """The dataset of these annotations, loaded now or by an earlier run; raises the AppErrors of an upload."""
+    name = name_dataset(chosen.kind, version, source)
+    async with resources.sessions.begin() as session:
+        await lock_run(session, name)
+        dataset = await find_dataset(session, name)
+        if dataset is None:
+            new = check_request(DatasetRequest(name=name, kind=chosen.kind.name))
+            dataset = await create_dataset(session, new, source)
+    return dataset
+
+
 async def place_order(
     resources: Resources, options: Options, chosen: Chosen, source: SourceFile, calls_in_flight: int
 ) -> Order:
@@ -43,13 +55,8 @@ async def place_order(
 
     Raises the AppErrors of an upload and of a job order; nothing half-made stays.
     """
-    name = name_dataset(chosen.kind, options.version, source)
-    async with resources.sessions.begin() as session:
-        await lock_run(session, name)
-        dataset = await find_dataset(session, name)
-        if dataset is None:
-            new = check_request(DatasetRequest(name=name, kind=chosen.kind.name))
-            dataset = await create_dataset(session, new, source)
+    dataset = await ensure_dataset(resources, chosen, options.version, source)
+    name = dataset.name
     images = None
     if options.images is not None:
         images = await take_images(resources, ImageRequest(dataset.id), list_media(options.images))

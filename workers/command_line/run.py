@@ -4,7 +4,10 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -17,10 +20,13 @@ from app.logs import JsonFormatter
 from app.settings import Settings, load_settings
 from app.store.migrate import migrate
 from workers.command_line.arguments import Options, parse_arguments
+from workers.command_line.cold_start.arguments import COMMAND, parse_cold_start
+from workers.command_line.cold_start.run import ColdStartRun
 from workers.command_line.holding import hold_run
 from workers.command_line.outputs import ExportFailedError
-from workers.command_line.sources import StartError, choose, open_source
-from workers.command_line.working import LostError, Run
+from workers.command_line.sources import StartError, choose, find_annotations, open_source
+from workers.command_line.watching import LostError, Watch
+from workers.command_line.working import Run
 
 _CALLS_IN_FLIGHT = 16
 _DEMO_CALLS_IN_FLIGHT = 4  # the demo model answers two at a time; more would only wait
@@ -30,9 +36,16 @@ _API_TYPES = ("open_ai", "openai", "azure")
 
 def main(arguments: Sequence[str]) -> int:
     """Run once; the exit status, see the package. What goes wrong is told in one line on standard error."""
+    if list(arguments[:1]) == [COMMAND]:
+        order = parse_cold_start(arguments[1:])
+        return _attempt(lambda: _run_cold_start(order))
     options = parse_arguments(arguments)
+    return _attempt(lambda: _run(options, arguments))
+
+
+def _attempt(work: Callable[[], int]) -> int:
     try:
-        return _run(options, arguments)
+        return work()
     except (StartError, EmbeddedError) as error:
         return _refuse(str(error))
     except AppError as error:
@@ -48,24 +61,61 @@ def main(arguments: Sequence[str]) -> int:
         return _refuse("Stopped at once; the same command continues.", status=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run works: settings that know every URL, and whether a service runs there."""
+
+    settings: Settings
+    is_joined: bool
+
+
 def _run(options: Options, arguments: Sequence[str]) -> int:
     settings = load_settings()
     _check_model(settings)
-    folders = [folder for folder in settings.dataset_folders.split(os.pathsep) if folder]
-    chosen = choose(options, folders)
+    chosen = choose(options, _list_folders(settings))
+    with (
+        _open_place(settings, options.model, options.calls_in_flight, options.dataset_folders) as place,
+        open_source(chosen, place.settings) as source,
+        hold_run(place.settings.home) as worker_id,
+    ):
+        folder = options.output_folder or Path(f"output_{chosen.kind.name}_{options.version}")
+        watch = Watch(place.settings, worker_id, place.is_joined)
+        return uvloop.run(Run(place.settings, options, chosen, source, watch, folder, list(arguments)).work())
+
+
+def _run_cold_start(order: Namespace) -> int:
+    settings = load_settings()
+    _check_model(settings)
+    chosen = None
+    if order.command == "start":
+        chosen = find_annotations(order.name, order.query_inputs_path, order.dataset_folder, _list_folders(settings))
+    with ExitStack() as stack:
+        calls = getattr(order, "num_threads", None)
+        place = stack.enter_context(_open_place(settings, None, calls, order.dataset_folder))
+        start = None if chosen is None else (chosen, stack.enter_context(open_source(chosen, place.settings)))
+        worker_id = stack.enter_context(hold_run(place.settings.home))
+        watch = Watch(place.settings, worker_id, place.is_joined)
+        return uvloop.run(ColdStartRun(order, watch, start).work())
+
+
+def _list_folders(settings: Settings) -> list[str]:
+    return [folder for folder in settings.dataset_folders.split(os.pathsep) if folder]
+
+
+@contextmanager
+def _open_place(
+    settings: Settings, model: str | None, calls_in_flight: int | None, own_folders: Sequence[Path]
+) -> Iterator[Place]:
+    """The servers of the settings, those of a service that runs on the folder, or private ones until the end."""
     is_joined = _is_incomplete(settings) and find_running(settings.home) is not None
     endpoints = resolve_endpoints(settings, own=not is_joined)
     try:
         _log_to(settings.home / "log" / "main.log", settings.log_level)
         if not is_joined:
             migrate(endpoints.database_url)
-        settings = _settle(settings, options, endpoints)
         if endpoints.is_demo_model:
             _say("The model is the tiny demo model; set OPENAI_API_KEY, or OPENAI_BASE_URL, for a real one.")
-        with open_source(chosen, settings) as source, hold_run(settings.home) as worker_id:
-            folder = options.output_folder or Path(f"output_{chosen.kind.name}_{options.version}")
-            run = Run(settings, options, chosen, source, worker_id, folder, list(arguments), is_joined=is_joined)
-            return uvloop.run(run.work())
+        yield Place(_settle(settings, model, calls_in_flight, own_folders, endpoints), is_joined)
     finally:
         endpoints.stop()
 
@@ -75,17 +125,23 @@ def _is_incomplete(settings: Settings) -> bool:
     return not (settings.database_url and settings.redis_url and has_model)
 
 
-def _settle(settings: Settings, options: Options, endpoints: Endpoints) -> Settings:
-    calls = options.calls_in_flight or (_DEMO_CALLS_IN_FLIGHT if endpoints.is_demo_model else _CALLS_IN_FLIGHT)
+def _settle(
+    settings: Settings,
+    model: str | None,
+    calls_in_flight: int | None,
+    own_folders: Sequence[Path],
+    endpoints: Endpoints,
+) -> Settings:
+    calls = calls_in_flight or (_DEMO_CALLS_IN_FLIGHT if endpoints.is_demo_model else _CALLS_IN_FLIGHT)
     return settings.model_copy(
         update={
             "home": settings.home.absolute(),
             "database_url": endpoints.database_url,
             "redis_url": endpoints.redis_url,
             "openai_base_url": endpoints.model_url,
-            "openai_model": options.model or endpoints.model_name,
+            "openai_model": model or endpoints.model_name,
             "concurrency": calls,
-            "dataset_folders": os.pathsep.join([settings.dataset_folders, *map(str, options.dataset_folders)]),
+            "dataset_folders": os.pathsep.join([settings.dataset_folders, *map(str, own_folders)]),
         }
     )
 

@@ -26,13 +26,19 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The kind, its prompt as the class's own loader gives it, and where the annotations are."""
+class Annotations:
+    """The kind, and where the annotations are."""
 
     kind: KindInfo
+    query_inputs_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen(Annotations):
+    """The same with the kind's prompt as the class's own loader gives it."""
+
     prompt: PromptText
     prompt_path: str | None
-    query_inputs_path: Path
 
 
 def choose(options: Options, folders: Sequence[str] = ()) -> Chosen:
@@ -40,23 +46,34 @@ def choose(options: Options, folders: Sequence[str] = ()) -> Chosen:
 
     Raises StartError: unknown kind (with names like it), missing file, bad prompt.
     """
-    for folder in options.dataset_folders:
-        if not folder.is_dir():
-            raise StartError(f"There is no folder {str(folder)!r} (--dataset_folder).")
     if options.images is not None and not options.images.exists():
         raise StartError(f"There is nothing at {str(options.images)!r} (--images).")
-    try:
-        kind = find_kind(options.name, [*folders, *options.dataset_folders])
-    except KindNotFoundError as error:
-        raise StartError(f"{error} (--name)") from error
-    query_inputs_path = _find_query_inputs(kind, options.query_inputs_path)
+    found = find_annotations(options.name, options.query_inputs_path, options.dataset_folders, folders)
+    kind = found.kind
     prompt_path = None if options.prompt_path is None else _find_file(kind, options.prompt_path, "--prompt_path")
     try:
         prompt = kind.load_prompt(prompt_path)
     except PromptError as error:
         raise StartError(f"The prompt cannot be used: {error} (--prompt_path)") from error
     shown = prompt_path or kind.default_prompt_path
-    return Chosen(kind, prompt, None if shown is None else str(shown), query_inputs_path)
+    return Chosen(kind, found.query_inputs_path, prompt, None if shown is None else str(shown))
+
+
+def find_annotations(
+    name: str | None, query_inputs_path: str | None, own_folders: Sequence[Path], folders: Sequence[str] = ()
+) -> Annotations:
+    """The kind of this name and its file; kinds also in the operator's `folders` and in `own_folders`.
+
+    Raises StartError.
+    """
+    for folder in own_folders:
+        if not folder.is_dir():
+            raise StartError(f"There is no folder {str(folder)!r} (--dataset_folder).")
+    try:
+        kind = find_kind(name, [*folders, *own_folders])
+    except KindNotFoundError as error:
+        raise StartError(f"{error} (--name)") from error
+    return Annotations(kind, _find_query_inputs(kind, query_inputs_path))
 
 
 def name_dataset(kind: KindInfo, version: str, source: SourceFile) -> str:
@@ -66,7 +83,7 @@ def name_dataset(kind: KindInfo, version: str, source: SourceFile) -> str:
 
 
 @contextmanager
-def open_source(chosen: Chosen, settings: Settings) -> Iterator[SourceFile]:
+def open_source(chosen: Annotations, settings: Settings) -> Iterator[SourceFile]:
     """The annotations as a plain file; a gzip is unpacked into one for kinds that read records. Blocking.
 
     Raises StartError, and the errors of `Spool` for a gzip that is broken or a bomb.
