@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from statistics import fmean
 
-from bench import engine, export, grounding, ingest, pages, rate_limits, relations, scale, stats
+from bench import engine, export, grounding, ingest, pages, rate_limits, relations, scale, selection, stats
 
 Rows = Iterator["Row"]
 
@@ -86,6 +87,21 @@ def measure_export(*, quick: bool) -> Rows:
     yield at_most("API's memory while the files download", found["api_rss_mb"], 150, " MB")
 
 
+def measure_selection(*, quick: bool) -> Rows:
+    found = selection.run(3, 100) if quick else selection.run()
+    for kind, scores in found.items():
+        for mode, values in scores.items():
+            yield Row(f"score of replies, {kind} worlds, {mode}", f"{fmean(values):.3f}")
+        for rule in ("nearest", "coverage"):
+            sums = selection.sum_up(scores, rule)
+            name = f"margin of {rule} over random, {kind} worlds (least of any)"
+            value = f"{sums['margin']:+.3f} ± {sums['spread']:.3f} ({sums['least']:+.3f})"
+            is_judged = rule == "coverage" and kind != "blind"
+            yield Row(name, value, "> 0" if is_judged else "", sums["least"] > 0 if is_judged else None)
+    for mode, taken_us in selection.time_choices(queries=50 if quick else 500).items():
+        yield Row(f"CPU of a choice among 300 examples, {mode}", f"{taken_us:.0f} µs")
+
+
 def measure_stats(*, quick: bool) -> Rows:
     found = stats.run(50_000, 50, sample=500) if quick else stats.run()
     yield Row("a trivial request, GET /healthz", f"{found['healthz_ms']:.2f} ms")
@@ -154,6 +170,7 @@ SUITES: dict[str, Callable[..., Rows]] = {
     "export": measure_export,
     "grounding": measure_grounding,
     "stats": measure_stats,
+    "selection": measure_selection,
 }
 LONG_SUITES: dict[str, Callable[..., Rows]] = {"relations": measure_relations, "scale": measure_scale}
 

@@ -2,15 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.pipeline.costing import worst_case_micros
+from app.pipeline.example_template import build_example_template
 from app.pipeline.prompting import ResponseFormat, build_prefix, max_tokens_of
 from app.pipeline.seeing import TOKENS_MARGIN, place_images
+from app.pipeline.selecting import Selector, make_selector
 from app.pipeline.translating import build_translation_template
 from app.pipeline.values import Pair, Usage
 from app.services.answers import ItemUnit, PairUnit
 from app.services.claims import JobContext
+from app.services.further import missing_pairs, note_of
 
 _KEPT_TEMPLATES = 64
 _LEAST_SAMPLES = 20
@@ -18,18 +21,13 @@ _MARGIN = 1.25
 
 
 class _Generating(Protocol):
-    def body(self, query: str) -> bytes: ...
+    def body(self, query: str, note: str = "") -> bytes: ...
 
-    def body_of(self, content: bytes) -> bytes: ...
+    def body_of(self, content: bytes, query: str) -> bytes: ...
 
 
 class _Translating(Protocol):
     def body(self, pair: Pair, languages: tuple[str, ...]) -> bytes: ...
-
-
-class _Templates(NamedTuple):
-    generating: _Generating
-    translating: _Translating
 
 
 class Request(NamedTuple):
@@ -45,21 +43,23 @@ class Requests:
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        self._templates: OrderedDict[tuple[int, str], _Templates] = OrderedDict()
+        self._generating: OrderedDict[tuple[int, ResponseFormat, int], _Generating] = OrderedDict()
+        self._translating: OrderedDict[tuple[int, ResponseFormat], _Translating] = OrderedDict()
+        self._selectors: OrderedDict[int, Selector] = OrderedDict()
         self._takes_schema = True
         self._samples = 0
         self._tokens_per_byte = 0.0
 
     def build(self, job: JobContext, unit: ItemUnit | PairUnit, pictures: Sequence[str] = ()) -> Request:
         """The request about a unit; `pictures` are the addresses of those to show with an item."""
-        templates = self._templates_of(job)
         image_tokens = 0
         if isinstance(unit, PairUnit):
-            body = templates.translating.body(unit.pair, unit.languages)
+            body = self._translating_of(job).body(unit.pair, unit.languages)
         elif job.vision is None:
-            body = templates.generating.body(unit.sentences)
+            body = self._generating_of(job, unit).body(unit.sentences, note_of(job, unit))
         else:
-            body = templates.generating.body_of(place_images(unit.sentences, pictures, job.vision.detail))
+            content = place_images(unit.sentences, pictures, job.vision.detail, note_of(job, unit))
+            body = self._generating_of(job, unit).body_of(content, unit.sentences)
             image_tokens = TOKENS_MARGIN * job.vision.tokens
         text_bytes = len(body) - sum(map(len, pictures))
         if not job.has_budget or job.price is None:
@@ -84,14 +84,45 @@ class Requests:
         """Tokens a byte makes at most: one until enough was seen, then the worst seen and a margin."""
         return min(1.0, self._tokens_per_byte * _MARGIN) if self._samples >= _LEAST_SAMPLES else 1.0
 
-    def _templates_of(self, job: JobContext) -> _Templates:
-        response_format: ResponseFormat = "json_schema" if self._takes_schema and job.reply_format != "text" else "text"
-        key = (job.job_id, response_format)
-        if key not in self._templates:
-            self._templates[key] = _Templates(
-                build_prefix(job.prompt, job.model, job.parameters, response_format, job.grammar),
-                build_translation_template(job.model, job.parameters, response_format),
+    def _format_of(self, job: JobContext) -> ResponseFormat:
+        return "json_schema" if self._takes_schema and job.reply_format != "text" else "text"
+
+    def _generating_of(self, job: JobContext, unit: ItemUnit) -> _Generating:
+        """The template of a job's requests for as many pairs as the item lacks (0: the number is the model's)."""
+        key = (job.job_id, self._format_of(job), missing_pairs(job, unit) or 0)
+        if key not in self._generating:
+            self._generating[key] = self._build_generating(job, key[1], key[2])
+            _forget_oldest(self._generating)
+        return self._generating[key]
+
+    def _build_generating(self, job: JobContext, response_format: ResponseFormat, pairs: int) -> _Generating:
+        grammar = job.grammar.asking_for(pairs)
+        counts_pairs = bool(pairs) and grammar.counts_pairs
+        if job.selection.shows_all:
+            return build_prefix(
+                job.prompt, job.model, job.parameters, response_format, grammar, counts_pairs=counts_pairs
             )
-            if len(self._templates) > _KEPT_TEMPLATES:
-                self._templates.popitem(last=False)
-        return self._templates[key]
+        if job.job_id not in self._selectors:
+            self._selectors[job.job_id] = make_selector(job.prompt, job.selection)
+            _forget_oldest(self._selectors)
+        return build_example_template(
+            job.prompt,
+            job.model,
+            job.parameters,
+            response_format,
+            self._selectors[job.job_id],
+            grammar,
+            counts_pairs=counts_pairs,
+        )
+
+    def _translating_of(self, job: JobContext) -> _Translating:
+        key = (job.job_id, self._format_of(job))
+        if key not in self._translating:
+            self._translating[key] = build_translation_template(job.model, job.parameters, self._format_of(job))
+            _forget_oldest(self._translating)
+        return self._translating[key]
+
+
+def _forget_oldest(kept: OrderedDict[Any, Any]) -> None:
+    if len(kept) > _KEPT_TEMPLATES:
+        kept.popitem(last=False)

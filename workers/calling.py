@@ -26,6 +26,7 @@ from app.services.answers import (
 )
 from app.services.claims import JobContext
 from app.services.fleet import pause_job
+from app.services.further import carry_on, end_failed, skip_item
 from app.services.intents import NewIntent, Refusal, open_calls
 from app.services.showing import UnseenError, show_images
 from app.store.calls import RawAnswer
@@ -42,7 +43,7 @@ from workers.tasks import Tasks
 log = logging.getLogger("syphus.calling")
 
 _MOST_INTENTS = 256
-_BUDGET_WAIT_S = 0.5
+_HELD_WAIT_S = 0.5
 _REFUSED_AT_THE_DOOR = frozenset({"unauthorized", "not_found"})
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
 
@@ -171,6 +172,9 @@ class Caller:
             self._recorder.room.release()
             self._retry(ask, 1.0)
             return
+        if opened is Refusal.TARGET_MET:
+            self._skip(ask)
+            return
         if isinstance(opened, Refusal):
             self._recorder.room.release()
             await self._refused(ask, opened)
@@ -206,6 +210,12 @@ class Caller:
         outcome = fail_unseen(ask.run.job, ask.unit, unseen.code, unseen.detail)
         self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
 
+    def _skip(self, ask: Ask) -> None:
+        """End an item that the job needs no further pairs of; nothing is asked."""
+        assert isinstance(ask.unit, ItemUnit)  # noqa: S101  # targets are of generated pairs
+        outcome = skip_item(ask.run.job, ask.unit)
+        self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
+
     def _forgo(self, ask: Ask, call_id: int) -> None:
         """Send nothing where this process stood still before it could: the unit may be another worker's by now."""
         late = CompletionError("not_sent", "the lease ran out before the call was sent", retryable=True)
@@ -216,11 +226,13 @@ class Caller:
         """How the recorder reads an answer, and what is asked next once that is recorded."""
         job, unit = ask.run.job, ask.unit
         call = PaidCall(raw.call_id, "ok", unit.languages)
-        left: list[PairUnit] = []
+        left: list[ItemUnit | PairUnit] = []
 
         def read() -> Outcome:
             if isinstance(unit, ItemUnit):
-                outcome = read_item_answer(job, unit, call, raw.raw)
+                outcome = read_item_answer(job, unit, call, raw.raw, ask.rounds + 1)
+                if outcome.earlier and outcome.verdict is None:
+                    left.append(carry_on(unit, outcome, call))
             else:
                 assert self._detector is not None  # noqa: S101  # loaded before pairs are found
                 outcome, rest = read_pair_answer(job, unit, call, raw.raw, ask.rounds + 1, self._detector)
@@ -269,8 +281,8 @@ class Caller:
             if self._paces.is_out(ask.run.job.model) or outcome.code == "rate_limited":
                 ask.attempts = max(0, ask.attempts - 1)
             elif ask.attempts >= RETRIES:
-                return replace(outcome, verdict="failed")
-        return outcome
+                outcome = replace(outcome, verdict="failed")
+        return end_failed(ask.run.job, ask.unit, outcome) if isinstance(ask.unit, ItemUnit) else outcome
 
     def _retry(self, ask: Ask, wait_s: float) -> None:
         if not ask.run.is_alive or self._stopping:
@@ -298,8 +310,8 @@ class Caller:
             self._drop(ask)
 
     async def _refused(self, ask: Ask, refusal: Refusal) -> None:
-        if refusal is Refusal.BUDGET_HELD:
-            self._retry(ask, _BUDGET_WAIT_S)
+        if refusal in {Refusal.BUDGET_HELD, Refusal.TARGET_HELD}:
+            self._retry(ask, _HELD_WAIT_S)
             return
         if refusal is Refusal.BUDGET_SPENT:
             await pause_job(self._sessions, ask.run.job.job_id, "budget")

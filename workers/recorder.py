@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.store.calls import RawAnswer, store_answers
 from app.store.outages import is_outage
-from app.store.outcomes import Outcome, record_outcomes
+from app.store.outcomes import Outcome
+from app.store.quotas import record_exactly
 from app.store.session import Sessions
 from workers.spool import Spool
 
@@ -124,7 +125,7 @@ class Recorder:
         while True:
             try:
                 async with self._sessions.begin() as session:
-                    await record_outcomes(session, outcomes, self._bucket)
+                    await record_exactly(session, outcomes, self._bucket)
                 return
             except Exception as error:
                 if _may_pass(error):

@@ -20,7 +20,10 @@ from app.services.answers import (
 )
 from app.services.claims import Claim, JobContext
 from app.services.fleet import pause_if_poisoned
-from app.store.outcomes import Outcome, record_outcomes
+from app.services.further import carry_on, end_failed
+from app.services.targets import sort_items
+from app.store.outcomes import Outcome
+from app.store.quotas import record_exactly
 from app.store.relations import list_related_pairs, set_relations
 from app.store.resets import forget_outcomes
 from app.store.session import Sessions
@@ -205,15 +208,22 @@ class ShardRun:
             pending = await list_pending_items(
                 session, job.job_id, job.dataset_id, self.claim.lease.positions, with_images=job.vision is not None
             )
-        units = {(p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses, image_ids=p.image_ids) for p in pending}
+        units: dict[tuple[int, int], ItemUnit | PairUnit] = {
+            (p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses, image_ids=p.image_ids) for p in pending
+        }
 
         def read(unit: ItemUnit | PairUnit, answer: StoredAnswer, rounds: int) -> tuple[Outcome, bool]:
             assert isinstance(unit, ItemUnit)  # noqa: S101  # narrows the type
-            outcome = read_item_answer(job, unit, _call_of(answer), answer.raw)
+            call = _call_of(answer)
+            outcome = read_item_answer(job, unit, call, answer.raw, rounds=0)
+            units[unit.item_id, unit.sample] = carry_on(unit, outcome, call)
             return outcome, outcome.verdict is not None
 
-        left = await self._read_stored(Stage.GENERATE, dict(units), read)
-        return [Ask(self, Stage.GENERATE, unit) for unit, _ in left]
+        left = await self._read_stored(Stage.GENERATE, units, read)
+        items = [(unit, rounds) for unit, rounds in left if isinstance(unit, ItemUnit)]
+        asked, ended = await sort_items(self._desk.sessions, job, items)
+        await self._record(ended)
+        return [Ask(self, Stage.GENERATE, unit, rounds=rounds) for unit, rounds in asked]
 
     async def _find_pairs(self) -> list[Ask]:
         """Pairs to translate into the languages they lack; stored answers are read first."""
@@ -256,7 +266,7 @@ class ShardRun:
             await self._read_batch(stage, call_ids[start : start + _ANSWERS_AT_ONCE], units, rounds, read)
         poisoned = [key for key, unit in units.items() if unit.losses >= POISON_LOSSES]
         detail = f"{POISON_LOSSES} calls were lost with their worker"
-        await self._set_aside([poison_unit(self.job, stage, units.pop(key), detail) for key in poisoned])
+        await self._set_aside([self._poison(stage, units.pop(key), detail) for key in poisoned])
         return [(unit, rounds[key]) for key, unit in units.items()]
 
     async def _read_batch(
@@ -278,7 +288,7 @@ class ShardRun:
                 continue
             if answer.state == "stored" and answer.handlings >= POISON_HANDLINGS:
                 detail = f"reading the reply ended {POISON_HANDLINGS} workers"
-                poisoned.append(poison_unit(self.job, stage, units.pop(key), detail))
+                poisoned.append(self._poison(stage, units.pop(key), detail))
                 continue
             rounds[key] += answer.handlings > 0
             outcome, ended = read(unit, answer, max(1, rounds[key]))
@@ -288,6 +298,10 @@ class ShardRun:
         await self._record(outcomes)
         await self._set_aside(poisoned)
 
+    def _poison(self, stage: str, unit: ItemUnit | PairUnit, detail: str) -> Outcome:
+        outcome = poison_unit(self.job, stage, unit, detail)
+        return end_failed(self.job, unit, outcome) if isinstance(unit, ItemUnit) else outcome
+
     async def _set_aside(self, poisoned: list[Outcome]) -> None:
         if poisoned:
             await self._record(poisoned)
@@ -296,7 +310,7 @@ class ShardRun:
     async def _record(self, outcomes: list[Outcome]) -> None:
         if outcomes:
             async with self._desk.sessions.begin() as session:
-                await record_outcomes(session, outcomes, self._desk.bucket)
+                await record_exactly(session, outcomes, self._desk.bucket)
 
     async def _relate(self) -> bool:
         """Relate what this shard can: pairs that must know all others are left to the shard of the whole job."""
@@ -320,7 +334,8 @@ def _order(stage: str) -> int:
 def _call_of(answer: StoredAnswer) -> PaidCall:
     """An answer found stored is recovered; one that was accounted for before keeps its state."""
     state = "recovered" if answer.state == "stored" else None
-    return PaidCall(answer.call_id, state, answer.languages, keeps_rejections=not answer.has_rejections)
+    keeps_rejections = not answer.has_rejections
+    return PaidCall(answer.call_id, state, answer.languages, keeps_rejections, answer.most_pairs)
 
 
 def _translated(job: JobContext, unit: ItemUnit | PairUnit) -> Outcome:

@@ -19,6 +19,8 @@ class ItemCounts(BaseModel):
 class JobCounts(BaseModel):
     items: ItemCounts
     pairs: int
+    missing_pairs: int | None = Field(description="Of the pairs that were asked for; None where no number was.")
+    short_items: int = Field(description="Items that ended with fewer pairs than `pairs_per_item`.")
     rejected: int
     rejected_by_reason: dict[str, int]
     translations: dict[str, int] = Field(description="Stored translations by language.")

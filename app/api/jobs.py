@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.api.deps import Body, ResourcesDep, begin_reading, begin_writing
+from app.api.examples import ExamplesBody
 from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
 from app.api.job_views import JobList, JobView
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource
@@ -18,6 +19,7 @@ from app.errors import Fault, NotFoundError
 from app.ids import decode_id
 from app.pipeline.lifecycle import FINAL_STATES, Action
 from app.pipeline.policies import POLICIES
+from app.pipeline.quotas import MOST_PAIRS_PER_ITEM, MOST_TARGET
 from app.resources import Resources
 from app.services.estimates import estimate_job
 from app.services.jobs import act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
@@ -86,6 +88,13 @@ class JobBody(Body):
     limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_construct())
     vision: bool | VisionBody = Field(False, description="Show the model the pictures of each item.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; shown as given.")
+    examples: ExamplesBody | None = Field(None, description="All of the prompt's, in its order, by default.")
+    pairs_per_item: int | None = Field(
+        None, ge=1, le=MOST_PAIRS_PER_ITEM, description="Exactly so many pairs of each item; see docs/counts.md."
+    )
+    target_pairs: int | None = Field(
+        None, ge=1, le=MOST_TARGET, description="Stop once the job has exactly so many English pairs."
+    )
     relation_rule: str | None = Field(
         None, max_length=40, description="Which pairs relate to a pair; the rule of the dataset's kind by default."
     )

@@ -8,9 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.api.deps import Body, ResourcesDep, begin_reading
+from app.api.examples import ExamplesBody
 from app.api.idempotency import IdempotencyKeyHeader, answer_once
 from app.api.pages import ListBody, PageDep, answer_json, answer_page, answer_resource
 from app.ids import decode_id
+from app.pipeline.quotas import MOST_PAIRS_PER_ITEM
+from app.pipeline.selecting import read_selection
 from app.services.prompts import check_new_prompt, describe_prompt, render_prompt, store_prompt
 from app.store.datasets import get_dataset, get_item
 from app.store.prompts import get_prompt, list_prompts
@@ -33,7 +36,11 @@ class PromptRequest(Body):
 
 
 class RenderRequest(Body):
+    """For which item, and what a job would say about its examples and pairs."""
+
     item_id: str
+    examples: ExamplesBody = Field(default_factory=ExamplesBody.model_construct)
+    pairs_per_item: int | None = Field(None, ge=1, le=MOST_PAIRS_PER_ITEM)
 
 
 class PromptBody(BaseModel):
@@ -59,6 +66,7 @@ class RenderingBody(BaseModel):
     prompt_id: str
     item_id: str
     reply_format: str
+    examples: list[int] = Field(description="The places of those that are shown, from 0, in their order.")
     messages: list[dict[str, str]]
     bytes: int
     estimated_tokens: int
@@ -118,4 +126,6 @@ async def render(
         prompt = await get_prompt(session, number)
         item = await get_item(session, decode_id("item", body.item_id))
         dataset = await get_dataset(session, item.dataset_id)
-    return answer_json({**render_prompt(prompt, item.sentences, dataset.kind), "item_id": body.item_id})
+    selection = read_selection(body.examples.model_dump())
+    rendered = render_prompt(prompt, item.sentences, dataset.kind, selection, body.pairs_per_item)
+    return answer_json({**rendered, "item_id": body.item_id})

@@ -118,6 +118,7 @@ def filter_pairs(
     fewest: int = 1,
     grammar: ReplyGrammar = PAIRS,
     most: int | None = None,
+    earlier: Sequence[Pair] = (),
 ) -> FilterResult:
     """Keep the pairs of one item that break no rule.
 
@@ -125,7 +126,8 @@ def filter_pairs(
     the pair's place in the reply; the first rule that a pair breaks is its reason. Where fewer than `fewest` pairs
     are left, those are kept, and `too_few_pairs` says so: good pairs are not thrown away for others that are missing.
     Where the grammar keeps the order of rounds, those after a refused one are `earlier_round_refused`.
-    Good pairs after the first `most` are refused as `surplus_pair`.
+    Good pairs after the first `most` are refused as `surplus_pair`. `earlier` are pairs of the item that were kept
+    before: what repeats one of them is a duplicate.
     """
     context = ReplyContext(prompt, sentences)
     rules = choose_rules(pairs, prompt)
@@ -133,6 +135,9 @@ def filter_pairs(
     refused = list(rejections)
     rounds: Counter[int] = Counter()
     broken: set[int] = set()
+    for pair in earlier:
+        context.keep(Candidate(pair, key_of(pair), rounds[pair.conversation]))
+        rounds[pair.conversation] += 1
     for ordinal, pair in enumerate(pairs):
         candidate = Candidate(pair, key_of(pair), rounds[pair.conversation])
         rounds[pair.conversation] += 1

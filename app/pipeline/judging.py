@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from app.errors import Fault
-from app.pipeline.formats import ParsedReply, ReplyFormat, normalise_text, render_pairs
+from app.pipeline.formats import ParsedReply, ReplyFormat, ReplyGrammar, normalise_text, render_pairs
 from app.pipeline.values import Content, Pair, Prompt, Rejection, Turn
 
 JUDGING = "judging"
@@ -134,6 +134,10 @@ class VerdictGrammar:
     """One verdict a reply, recorded as a pair that says no more than accept or reject."""
 
     keeps_order: bool = False
+    counts_pairs: bool = False
+
+    def asking_for(self, pairs: int) -> ReplyGrammar:
+        return self
 
     def note(self, reply_format: ReplyFormat) -> str:
         if reply_format == "json":

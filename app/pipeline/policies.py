@@ -6,12 +6,17 @@ from typing import Any
 from app.errors import Fault
 from app.pipeline.grounding import check_grounding
 from app.pipeline.judging import JUDGING, check_judging
+from app.pipeline.quotas import check_pairs_per_item, check_target_pairs
+from app.pipeline.selecting import check_selection
 
 POLICIES = ("examples", "filters", "grounding", "translation", "target_pairs", "pairs_per_item")
 """What an order may say; the API has a field for each."""
 
 READERS: dict[str, Callable[[Any], list[Fault]]] = {
+    "examples": check_selection,
     "grounding": check_grounding,
+    "target_pairs": check_target_pairs,
+    "pairs_per_item": check_pairs_per_item,
     JUDGING: check_judging,
 }
 """What is wrong with the value of a policy, by its name; pointers begin with the name. Others are refused."""

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import orjson
 
-from app.pipeline.formats import PAIRS, ReplyFormat, ReplyGrammar, normalise_text
+from app.pipeline.formats import PAIRS, ReplyFormat, ReplyGrammar, normalise_text, read_content
 from app.pipeline.parameters import DEFAULT_PARAMETERS, PARAMETERS, check_parameters, max_tokens_of, settle_parameters
+from app.pipeline.quotas import say_count
 from app.pipeline.values import Prompt, Turn
 
 ResponseFormat = Literal["text", "json_schema"]
@@ -42,11 +43,11 @@ class RequestTemplate:
     prefix: bytes
     suffix: bytes
 
-    def body(self, query: str) -> bytes:
-        """The request as JSON bytes for one annotation."""
-        return b"%b%b%b" % (self.prefix, _escape(frame_annotation(query)), self.suffix)
+    def body(self, query: str, note: str = "") -> bytes:
+        """The request as JSON bytes for one annotation and the lines that follow it."""
+        return b"%b%b%b" % (self.prefix, escape(frame_query(query, note)), self.suffix)
 
-    def body_of(self, content: bytes) -> bytes:
+    def body_of(self, content: bytes, query: str = "") -> bytes:
         """The request for a user's content that is JSON already: text and pictures in turns."""
         return b"%b%b%b" % (self.prefix, content, self.suffix)
 
@@ -62,16 +63,22 @@ def build_prefix(
     parameters: Mapping[str, Any],
     response_format: ResponseFormat,
     grammar: ReplyGrammar = PAIRS,
+    *,
+    counts_pairs: bool = False,
 ) -> RequestTemplate:
     """Serialise all of a request but the annotation.
 
     parameters override DEFAULT_PARAMETERS and have passed `check_parameters`. json_schema asks the endpoint to hold
-    the reply to the schema of the grammar and renders the in-context replies as JSON.
+    the reply to the schema of the grammar and renders the in-context replies as JSON. counts_pairs: whether each
+    example says how many pairs its reply holds, as the request will.
     """
-    reply_format: ReplyFormat = "json" if response_format == "json_schema" else "text"
+    reply_format = reply_format_of(response_format)
     request: dict[str, Any] = {
         "model": model,
-        "messages": [*_frame_messages(prompt, reply_format, grammar), {"role": "user", "content": HOLE}],
+        "messages": [
+            *_frame_messages(prompt, reply_format, grammar, counts_pairs=counts_pairs),
+            {"role": "user", "content": HOLE},
+        ],
         **settle_parameters(parameters),
     }
     if response_format == "json_schema":
@@ -81,17 +88,29 @@ def build_prefix(
 
 def cut_template(request: Mapping[str, Any]) -> RequestTemplate:
     """The template of a request whose last message has HOLE as its content."""
-    prefix, hole, suffix = orjson.dumps(request).rpartition(_escape(HOLE))
+    prefix, hole, suffix = orjson.dumps(request).rpartition(escape(HOLE))
     if not hole:
         raise ValueError("the request has no gap for the user's content")
     return RequestTemplate(prefix, suffix)
 
 
 def messages_of(
-    prompt: Prompt, query: str, reply_format: ReplyFormat, grammar: ReplyGrammar = PAIRS
+    prompt: Prompt,
+    query: str,
+    reply_format: ReplyFormat,
+    grammar: ReplyGrammar = PAIRS,
+    *,
+    note: str = "",
+    counts_pairs: bool = False,
 ) -> list[dict[str, str]]:
     """The exact messages that are sent for an annotation, as `{"role", "content"}`."""
-    return [*_frame_messages(prompt, reply_format, grammar), {"role": "user", "content": frame_annotation(query)}]
+    framed = _frame_messages(prompt, reply_format, grammar, counts_pairs=counts_pairs)
+    return [*framed, {"role": "user", "content": frame_query(query, note)}]
+
+
+def frame_query(query: str, note: str = "") -> str:
+    """The annotation between its marks, and what is asked about it alone."""
+    return f"{frame_annotation(query)}\n\n{note}" if note else frame_annotation(query)
 
 
 def frame_annotation(query: str) -> str:
@@ -122,8 +141,33 @@ def frame_system_message(prompt: Prompt, reply_format: ReplyFormat = "text", gra
     return "\n\n".join(part for part in parts if part)
 
 
-def _frame_messages(prompt: Prompt, reply_format: ReplyFormat, grammar: ReplyGrammar) -> list[dict[str, str]]:
-    turns = [_render_turn(turn, reply_format, grammar) for turn in prompt.in_context]
+def show_turns(
+    prompt: Prompt, reply_format: ReplyFormat, grammar: ReplyGrammar, *, counts_pairs: bool = False
+) -> list[dict[str, str]]:
+    """The turns of the examples as they are sent; with `counts_pairs` each annotation says how many pairs follow."""
+    shown = [_render_turn(turn, reply_format, grammar) for turn in prompt.in_context]
+    if counts_pairs:
+        for user, reply, turn in zip(shown[::2], shown[1::2], prompt.in_context[1::2], strict=False):
+            pairs = len(read_content(turn.content)) or len(grammar.parse(reply["content"]).pairs)
+            if pairs:
+                user["content"] += f"\n\n{say_count(pairs)}"
+    return shown
+
+
+def reply_format_of(response_format: ResponseFormat) -> ReplyFormat:
+    """How replies are written under a response format."""
+    return "json" if response_format == "json_schema" else "text"
+
+
+def escape(text: str) -> bytes:
+    """The text as JSON."""
+    return orjson.dumps(text)
+
+
+def _frame_messages(
+    prompt: Prompt, reply_format: ReplyFormat, grammar: ReplyGrammar, *, counts_pairs: bool
+) -> list[dict[str, str]]:
+    turns = show_turns(prompt, reply_format, grammar, counts_pairs=counts_pairs)
     return [{"role": "system", "content": frame_system_message(prompt, reply_format, grammar)}, *turns]
 
 
@@ -138,7 +182,3 @@ def _render_content(turn: Turn, reply_format: ReplyFormat, grammar: ReplyGrammar
     if turn.role != "assistant":
         return frame_annotation(turn.content)
     return grammar.rewrite(turn.content, reply_format) or normalise_text(turn.content)
-
-
-def _escape(text: str) -> bytes:
-    return orjson.dumps(text)

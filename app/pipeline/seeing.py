@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from app.errors import Fault
-from app.pipeline.prompting import frame_annotation
+from app.pipeline.prompting import frame_query
 from app.pipeline.values import Prompt
 
 Detail = Literal["auto", "low", "high"]
@@ -112,14 +112,14 @@ def label_of(place: int) -> str:
     return f"image {letters}"
 
 
-def place_images(query: str, urls: Sequence[str], detail: Detail = "auto") -> bytes:
-    """The user's content as JSON: text and pictures in turns.
+def place_images(query: str, urls: Sequence[str], detail: Detail = "auto", note: str = "") -> bytes:
+    """The user's content as JSON: text and pictures in turns, and at its end the lines that follow an annotation.
 
     Where the annotation has a line `image a:` and one for each further picture, in order, each picture stands after
     its line, so that the text about it follows it. Otherwise all pictures stand before the annotation, each after a
     label of its own.
     """
-    text = frame_annotation(query)
+    text = frame_query(query, note)
     cuts = _find_labels(text, len(urls))
     parts: list[dict[str, Any]] = []
     if cuts is None:

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
@@ -13,8 +12,25 @@ from app.pipeline.scripts import LanguageDetector
 from app.pipeline.translating import check_translation, parse_translations
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
+from app.services.further import end_failed, join_replies, most_of_reply, place_conversations
 from app.services.grounding import ground_outcome
+from app.services.units import ItemUnit, PaidCall, PairUnit, Unit
 from app.store.outcomes import NewPair, Outcome
+
+__all__ = [
+    "RETRIES",
+    "TRANSLATION_ROUNDS",
+    "ItemUnit",
+    "PaidCall",
+    "PairUnit",
+    "Unit",
+    "count_words",
+    "fail_call",
+    "fail_unseen",
+    "poison_unit",
+    "read_item_answer",
+    "read_pair_answer",
+]
 
 log = logging.getLogger("syphus.answers")
 
@@ -22,92 +38,42 @@ RETRIES = 12
 TRANSLATION_ROUNDS = 3
 
 
-class Unit(Protocol):
-    """What a call is about, as the ledger keeps it."""
-
-    @property
-    def item_id(self) -> int: ...
-    @property
-    def sample(self) -> int: ...
-    @property
-    def fingerprint(self) -> int: ...
-    @property
-    def languages(self) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ItemUnit:
-    """An item to be asked about."""
-
-    item_id: int
-    sentences: str
-    losses: int = 0
-    sample: int = 0
-    fingerprint: int = 0
-    languages: tuple[str, ...] = ()
-    image_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PairUnit:
-    """An English pair to be translated into `languages`, those it still lacks."""
-
-    item_id: int
-    sample: int
-    pair_id: int
-    pair: Pair
-    fingerprint: int
-    languages: tuple[str, ...]
-    losses: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PaidCall:
-    """The call that brought an answer.
-
-    call_state: what it moves to, None where it was accounted for before
-    languages: what a translation call asked for
-    keeps_rejections: False where the rejections of this answer are stored already
-    """
-
-    call_id: int
-    call_state: str | None
-    languages: tuple[str, ...] = ()
-    keeps_rejections: bool = True
-
-
-def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes) -> Outcome:
+def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes, rounds: int = 1) -> Outcome:
     """The pairs and rejections in a reply about an item; the item fails where no pair is accepted.
 
+    Where the job says how many pairs an item is to have and some are missing, the outcome has no verdict, and
+    `carry_on` gives the unit to ask about next. rounds: how many replies about it count, this one included.
     Never raises: what breaks over one reply (a rule of somebody's own kind, say) fails that item alone.
     """
     try:
-        return _read_item(job, unit, call, decode_completion(raw))
+        return _read_item(job, unit, call, decode_completion(raw), rounds)
     except CompletionError as error:
-        return fail_call(job, Stage.GENERATE, unit, call, error)
+        return end_failed(job, unit, fail_call(job, Stage.GENERATE, unit, call, error))
     except Exception as error:
-        return _fail_unreadable(job, Stage.GENERATE, unit, call, error)
+        return end_failed(job, unit, _fail_unreadable(job, Stage.GENERATE, unit, call, error))
 
 
-def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Completion) -> Outcome:
+def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Completion, rounds: int) -> Outcome:
     parsed = job.grammar.parse(completion.text, truncated=completion.finish_reason == "length")
     rejections = parsed.rejections
     if completion.refusal:
         rejections = (Rejection("refusal", "the endpoint reported a refusal", completion.refusal),)
+    kept = unit.kept
     result = filter_pairs(
-        parsed.pairs,
+        place_conversations(job, parsed.pairs, unit),
         rejections,
         house_rules=job.house_rules,
         prompt=job.prompt,
         sentences=unit.sentences,
-        fewest=job.fewest_pairs,
+        fewest=job.fewest_pairs if job.pairs_per_item is None else 1,
         grammar=job.grammar,
-        most=job.most_pairs,
+        most=most_of_reply(job, unit),
+        earlier=kept,
     )
     code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
     pairs = tuple(
         NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair), conversation=pair.conversation)
-        for ordinal, pair in enumerate(result.accepted)
+        for ordinal, pair in enumerate(result.accepted, start=len(kept))
     )
     outcome = _outcome(
         job, Stage.GENERATE, unit, call, completion,
@@ -117,7 +83,8 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         pairs=pairs,
         rejections=tuple(result.rejections),
     )  # fmt: skip
-    return ground_outcome(job, unit.sentences, outcome)
+    outcome = ground_outcome(job, unit.sentences, outcome)
+    return join_replies(job, unit, call, outcome, rounds)
 
 
 def read_pair_answer(

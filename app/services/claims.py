@@ -13,8 +13,10 @@ from app.pipeline.formats import ReplyGrammar
 from app.pipeline.judging import JUDGING, VERDICTS
 from app.pipeline.lifecycle import RUNNING_STATES
 from app.pipeline.prompting import add_canary
+from app.pipeline.quotas import DEFAULT_PAIRS, expect_pairs
 from app.pipeline.relating import FORMER_RULE
 from app.pipeline.seeing import Vision, add_seeing_note, read_vision
+from app.pipeline.selecting import Selection, read_selection
 from app.pipeline.values import Prompt
 from app.services.kinds import grammar_of, kind_of
 from app.services.prompts import to_prompt
@@ -36,6 +38,7 @@ class JobContext:
     """A job as its workers see it: nothing here changes while it runs.
 
     calls_per_shard: how many of its calls one shard may have in flight (0 = no bound of the job's own)
+    expected_pairs: how many pairs a reply is likely to bring, before any has
     """
 
     job_id: int
@@ -57,6 +60,22 @@ class JobContext:
     relation_rule: str = FORMER_RULE
     vision: Vision | None = None
     policies: Mapping[str, Any] = field(default_factory=dict)
+    expected_pairs: int = DEFAULT_PAIRS
+
+    @property
+    def pairs_per_item(self) -> int | None:
+        """How many pairs each item is to have; None leaves it to the replies."""
+        return self.policies.get("pairs_per_item")
+
+    @property
+    def target_pairs(self) -> int | None:
+        """How many English pairs the job is to have; None has no end but that of the items."""
+        return self.policies.get("target_pairs")
+
+    @property
+    def selection(self) -> Selection:
+        """Which of the prompt's examples are shown with an item."""
+        return read_selection(self.policies.get("examples"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +148,7 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
     kind = kind_of(dataset.kind)
     vision, _ = read_vision(job.vision)
     shown = to_prompt(prompt) if vision is None else add_seeing_note(to_prompt(prompt))
+    wanted = job.policies.get("pairs_per_item")
     return JobContext(
         job_id=job.id,
         dataset_id=job.dataset_id,
@@ -148,5 +168,6 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         relation_rule=job.relation_rule or FORMER_RULE,
         vision=vision,
         policies=job.policies,
+        expected_pairs=expect_pairs(shown, wanted) if job.policies.get("target_pairs") else DEFAULT_PAIRS,
         grammar=VERDICTS if JUDGING in job.policies else grammar_of(kind),
     )

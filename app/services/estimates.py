@@ -3,9 +3,10 @@
 The heuristic: four bytes of UTF-8 make a token. A generate call sends the serialised prompt and one annotation;
 its reply is as long as earlier replies for the same prompt and model, else as long as the prompt's own examples,
 else 350 tokens. A translate call sends a fixed frame and one pair and answers it once per language, a third longer.
-Pictures, where they are shown, take their token budget. p50 multiplies the calls by typical sizes, p95 by pessimistic
-ones (95th percentiles; twice the typical reply where nothing was measured, twice the budget of the pictures), so p95
-is a ceiling to plan with rather than a quantile of the sum.
+Pictures, where they are shown, take their token budget, chosen examples at most theirs. Under a target only as many
+items are asked as its pairs need; further calls about items that are short of pairs are not foreseen. p50 multiplies
+the calls by typical sizes, p95 by pessimistic ones (95th percentiles; twice the typical reply where nothing was
+measured, twice the budget of the pictures), so p95 is a ceiling to plan with rather than a quantile of the sum.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,9 @@ from app.ids import decode_id
 from app.pipeline.costing import Price, cost_micros
 from app.pipeline.formats import ReplyGrammar, read_content
 from app.pipeline.prompting import build_prefix, max_tokens_of
+from app.pipeline.quotas import FURTHER_CALLS, expect_pairs
 from app.pipeline.seeing import TOKENS_MARGIN, read_vision
+from app.pipeline.selecting import list_examples, make_selector, read_selection
 from app.pipeline.values import Prompt, Usage
 from app.services.fleet import count_fleet
 from app.services.jobs import check_job
@@ -33,7 +36,6 @@ from app.store.prompts import get_prompt
 
 BYTES_PER_TOKEN = 4
 DEFAULT_REPLY_TOKENS = 350
-DEFAULT_PAIRS = 5
 TRANSLATE_FRAME_TOKENS = 200
 TRANSLATION_GROWTH = 1.33
 SAMPLE_ITEMS = 10_000
@@ -82,20 +84,22 @@ async def estimate_job(session: AsyncSession, settings: Settings, request: JobRe
     row = await get_prompt(session, decode_id("prompt", checked["prompt_id"]))
     prompt = to_prompt(row)
     grammar = await _find_grammar(session, request)
-    prefix = build_prefix(prompt, checked["model"], request.parameters, "json_schema", grammar)
-    prefix_tokens = (len(prefix.prefix) + len(prefix.suffix)) / BYTES_PER_TOKEN
+    per_item = request.policies.get("pairs_per_item")
+    prefix_tokens = _size_prompt(prompt, checked["model"], request, grammar)
     item_tokens = await _measure_items(session, request)
-    replies, basis = await _measure_replies(session, checked["model"], row.id, prompt)
+    replies, basis = await _measure_replies(session, checked["model"], row.id, prompt, per_item)
     cap = max_tokens_of(request.parameters)
     languages = checked["languages"]
-    pairs = _pairs_per_item(prompt)
+    pairs = expect_pairs(prompt, per_item)
+    items = _count_items(checked["items"], pairs, request.policies.get("target_pairs"))
     vision, _ = read_vision(request.vision)
     shown = (0, 0) if vision is None else (vision.tokens, TOKENS_MARGIN * vision.tokens)
     cases = [
-        _size_calls(prefix_tokens + items + pictures, min(reply, cap), pairs, len(languages))
-        for items, pictures, reply in zip(item_tokens, shown, replies, strict=True)
+        _size_calls(prefix + item + pictures, min(reply, cap), pairs, len(languages))
+        for prefix, item, pictures, reply in zip(prefix_tokens, item_tokens, shown, replies, strict=True)
     ]
-    calls = {"generate": checked["items"], "translate": checked["items"] * pairs if languages else 0}
+    translated = min(items * pairs, request.policies.get("target_pairs") or items * pairs)
+    calls = {"generate": items, "translate": translated if languages else 0}
     _, slots = await count_fleet(session)
     in_flight = int(request.limits.get("concurrency") or max(slots, settings.concurrency))
     return {
@@ -107,10 +111,11 @@ async def estimate_job(session: AsyncSession, settings: Settings, request: JobRe
         **sum_up(cases, calls, checked["price"], in_flight),
         "basis": {
             "reply_tokens_from": basis,
-            "prompt_tokens_per_call": round(prefix_tokens),
+            "prompt_tokens_per_call": round(prefix_tokens[0]),
             "item_tokens_median": round(item_tokens[0]),
             "reply_tokens_median": round(min(replies[0], cap)),
             "pairs_per_item": pairs,
+            "further_calls_per_item_at_most": 0 if per_item is None else FURTHER_CALLS,
             "calls_in_flight": in_flight,
         },
     }
@@ -155,10 +160,33 @@ def _size_calls(prompt: float, reply: float, pairs: int, languages: int) -> Size
     return Sizes(prompt, reply, TRANSLATE_FRAME_TOKENS + pair, pair * TRANSLATION_GROWTH * languages)
 
 
-def _pairs_per_item(prompt: Prompt) -> int:
-    shown = [len(read_content(turn.content)) for turn in prompt.in_context if turn.role == "assistant"]
-    counts = [count for count in shown if count]
-    return max(1, round(sum(counts) / len(counts))) if counts else DEFAULT_PAIRS
+def _size_prompt(prompt: Prompt, model: str, request: JobRequest, grammar: ReplyGrammar) -> tuple[float, float]:
+    """Tokens of all but the annotation, in the typical and in the pessimistic case.
+
+    Which examples are chosen depends on the items: typical are those of middling size, pessimistic the largest.
+    """
+    selection = read_selection(request.policies.get("examples"))
+    whole = build_prefix(prompt, model, request.parameters, "json_schema", grammar)
+    tokens = (len(whole.prefix) + len(whole.suffix)) / BYTES_PER_TOKEN
+    if selection.shows_all:
+        return tokens, tokens
+    frame = build_prefix(Prompt(prompt.system_message), model, request.parameters, "json_schema", grammar)
+    bare = (len(frame.prefix) + len(frame.suffix)) / BYTES_PER_TOKEN
+    examples = list_examples(prompt)
+    if selection.mode == "fixed":
+        shown = make_selector(prompt, selection).choose("")
+        cost = float(sum(examples[place].tokens for place in shown))
+        return bare + cost, bare + cost
+    sizes = sorted((example.tokens for example in examples), reverse=True)
+    most = selection.max_tokens or sum(sizes)
+    count = min(selection.most, len(sizes))
+    typical = count * sum(sizes) / max(1, len(sizes))
+    return bare + min(typical, most), bare + min(sum(sizes[:count]), most)
+
+
+def _count_items(items: int, pairs: int, target: int | None) -> int:
+    """How many items are asked: no more than the pairs of a target need."""
+    return items if target is None else min(items, ceil(target / pairs))
 
 
 async def _find_grammar(session: AsyncSession, request: JobRequest) -> ReplyGrammar:
@@ -176,7 +204,7 @@ async def _measure_items(session: AsyncSession, request: JobRequest) -> tuple[fl
 
 
 async def _measure_replies(
-    session: AsyncSession, model: str, prompt_id: int, prompt: Prompt
+    session: AsyncSession, model: str, prompt_id: int, prompt: Prompt, pairs_per_item: int | None = None
 ) -> tuple[tuple[float, float], str]:
     values = {"model": model, "prompt_id": prompt_id, "sample": SAMPLE_CALLS}
     median, high = (await session.execute(_REPLY_TOKENS, values)).one()
@@ -189,4 +217,5 @@ async def _measure_replies(
         if turn.role == "assistant"
     ]
     typical = sum(sizes) / len(sizes) if any(sizes) else float(DEFAULT_REPLY_TOKENS)
+    typical *= (pairs_per_item or 1) / (expect_pairs(prompt) if pairs_per_item else 1)
     return (typical, 2 * typical), "the prompt's examples" if any(sizes) else "a default"

@@ -1,5 +1,6 @@
 """The fleet: leases that ran out, jobs that are due for a next state, workers that were seen."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.lifecycle import RUNNING_STATES, WORKING_STATES
+from app.pipeline.quotas import explain_end
 from app.pipeline.relating import needs_whole_job
 from app.queue import TASK_COUNT, TASK_EXPORT, TASK_SHARD
 from app.resources import Resources
@@ -16,8 +18,9 @@ from app.store.exports import list_due_exports
 from app.store.jobs import get_job, move_job
 from app.store.models import Job
 from app.store.relations import prune_manual_relations
+from app.store.reopening import reopen_surplus
 from app.store.session import Sessions
-from app.store.shards import WHOLE_SEQ, expire_leases, list_due_shards, mark_rung
+from app.store.shards import WHOLE_SEQ, expire_leases, list_due_shards, mark_rung, renew_whole_shard
 from app.store.statistics import list_due_counts
 from app.store.tallies import read_tallies
 
@@ -192,13 +195,16 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
             await move_job(session, job, "in_progress")
         if job.state != "finalizing":
             await move_job(session, job, "finalizing")
-        await prune_manual_relations(session, job_id)
         counts = (await read_tallies(session, [job_id]))[job_id]
+        if counts["pairs"] < job.policies.get("target_pairs", 0) and await reopen_surplus(session, job):
+            await renew_whole_shard(session, job_id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
+            return
+        await prune_manual_relations(session, job_id)
         target, reason = _judge(job, counts)
         await move_job(session, job, target, reason)
 
 
-def _judge(job: Job, counts: dict[str, int]) -> tuple[str, str | None]:
+def _judge(job: Job, counts: Counter[str]) -> tuple[str, str | None]:
     """A job with failures never reads as clean, and one in which everything failed has failed."""
     bare = counts["relate.bare"] if needs_whole_job(job.relation_rule, job.stages) else 0
     untranslated = counts["translate.failed"] + counts["translate.poison"]
@@ -207,6 +213,7 @@ def _judge(job: Job, counts: dict[str, int]) -> tuple[str, str | None]:
         _count(counts["items.poison"], "item") + " set aside as poison" if counts["items.poison"] else "",
         _count(untranslated, "pair") + " without every language" if untranslated else "",
         _count(bare, "pair") + " without anything to compare" if bare else "",
+        *explain_end(job.policies, counts),
     ]
     reason = ", ".join(part for part in bad if part) or None
     if counts["items.failed"] + counts["items.poison"] >= job.items_total:

@@ -11,7 +11,9 @@ from app.clock import new_id, utc_now
 from app.errors import ConflictError
 from app.ids import encode_id
 from app.pipeline.lifecycle import Action, plan_action
+from app.pipeline.quotas import SHORT, count_missing
 from app.pipeline.relating import FORMER_RULE, needs_whole_job
+from app.pipeline.selecting import settle_selection
 from app.pipeline.sharding import cut_shards
 from app.pipeline.values import Stage
 from app.queue import TASK_SHARD
@@ -22,6 +24,7 @@ from app.settings import Settings
 from app.store import models
 from app.store.events import append_event
 from app.store.jobs import get_job, move_job
+from app.store.reopening import reopen_short_items
 from app.store.resets import forget_failures
 from app.store.shards import count_leased, insert_shards, list_due_shards, renew_whole_shard
 from app.store.tallies import add_tallies, read_tallies
@@ -35,6 +38,7 @@ async def submit_job(session: AsyncSession, settings: Settings, request: JobRequ
     Raises NotFoundError, ConflictError (the dataset is not ready) or InvalidRequestError with a pointer per fault.
     """
     plan = await plan_job(session, settings, request)
+    seed = int(request.slice.get("seed") or secrets.randbits(31))
     job = models.Job(
         id=new_id(),
         dataset_id=plan.dataset.id,
@@ -50,9 +54,9 @@ async def submit_job(session: AsyncSession, settings: Settings, request: JobRequ
         labels=request.metadata,
         price=plan.price,
         relation_rule=plan.relation_rule,
-        policies=request.policies,
+        policies=settle_selection(request.policies, seed),
         vision=None if plan.vision is None else plan.vision.describe(),
-        seed=int(request.slice.get("seed") or secrets.randbits(31)),
+        seed=seed,
         items_total=len(plan.positions),
         budget_micros=plan.budget_micros,
         deadline_at=plan.deadline_at,
@@ -102,7 +106,7 @@ async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun: 
             raise ConflictError("Shards of the job are still winding down; try again in a moment.", retry_after_s=1)
         if action == "rerun":
             await prepare_rerun(session, job, rerun)
-        elif not await forget_failures(session, job.id):
+        elif not await _forgive(session, job):
             return job
         else:
             await renew_whole_shard(session, job.id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
@@ -111,6 +115,15 @@ async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun: 
     reason = "user" if target == "paused" else None
     await move_job(session, job, target, reason, {"action": action, **rerun.describe()})
     return job
+
+
+async def _forgive(session: AsyncSession, job: models.Job) -> int:
+    """Make pending what failed and what has too few pairs; answers how many units there were."""
+    failed = await forget_failures(session, job.id)
+    if not {"pairs_per_item", "target_pairs"} & job.policies.keys():
+        return failed
+    counts = (await read_tallies(session, [job.id]))[job.id]
+    return failed + await reopen_short_items(session, job, counts["pairs"])
 
 
 async def ring_job(resources: Resources, job_id: int) -> None:
@@ -171,6 +184,8 @@ def _show_counts(job: models.Job, counts: Counter[str]) -> dict[str, Any]:
     return {
         "items": {"total": job.items_total, "pending": job.items_total - sum(ended.values()), **ended},
         "pairs": counts["pairs"],
+        "missing_pairs": count_missing(job.policies, counts),
+        "short_items": counts[SHORT],
         "rejected": counts["rejected"],
         "rejected_by_reason": _family(counts, "rejected."),
         "translations": {language: counts[f"translations.{language}"] for language in job.languages},

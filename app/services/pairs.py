@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFoundError
 from app.ids import encode_id
+from app.services.examples import find_shown_examples
 from app.store import pairs as store
 from app.store.models import Dataset, Job
 from app.store.reading import AnyRow
@@ -137,12 +138,15 @@ async def _attach_relations(session: AsyncSession, rows: Sequence[AnyRow], shown
 
 
 async def _attach_provenance(session: AsyncSession, rows: Sequence[AnyRow], shown: Sequence[dict[str, Any]]) -> None:
-    found = {row[0]: row for row in await store.list_provenance(session, [row[0] for row in rows])}
+    ids = [row[0] for row in rows]
+    found = {row[0]: row for row in await store.list_provenance(session, ids)}
+    examples = await find_shown_examples(session, ids)
     for row, pair in zip(rows, shown, strict=True):
         _, prompt_id, model, call_id, stage, worker, finish_reason, *numbers, finished_at = found[row[0]]
         prompt_tokens, completion_tokens, cached_tokens, cost_micros, latency_ms = numbers
         pair["provenance"] = {
             "prompt_id": encode_id("prompt", prompt_id),
+            "examples": examples.get(row[0], []),
             "model": model,
             "call_id": None if call_id is None else encode_id("call", call_id),
             "stage": stage,

@@ -12,6 +12,7 @@ from app.ids import encode_id
 from app.pipeline.costing import price_of
 from app.pipeline.policies import check_policies
 from app.pipeline.prompting import check_parameters
+from app.pipeline.quotas import check_against_kind
 from app.pipeline.relating import RULES
 from app.pipeline.seeing import Vision, read_vision
 from app.pipeline.sharding import check_slice, choose_positions
@@ -81,10 +82,12 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += check_languages(request.languages)
     faults += _check_limits(request.limits, has_price=price is not None, model=model)
     faults += check_slice(request.slice)
-    relation_rule = request.relation_rule or kind_of(dataset.kind).relation_rule
+    kind = kind_of(dataset.kind)
+    relation_rule = request.relation_rule or kind.relation_rule
     faults += check_relation_rule(request.relation_rule)
     faults += _check_vector_price(settings, relation_rule, request.limits)
     faults += check_policies(request.policies)
+    faults += check_against_kind(request.policies.get("pairs_per_item"), kind.most_pairs, kind.name)
     faults += _check_rest(request)
     vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
     faults += unseen

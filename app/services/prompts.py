@@ -15,6 +15,8 @@ from app.ids import encode_id
 from app.pipeline import values
 from app.pipeline.formats import ReplyFormat
 from app.pipeline.prompting import messages_of
+from app.pipeline.quotas import say_count
+from app.pipeline.selecting import Selection, make_selector, pick_examples
 from app.services.kinds import grammar_of, kind_of, load_kind_prompt, prompt_of_text
 from app.store import prompts as store
 from app.store.models import Prompt
@@ -164,19 +166,33 @@ def check_new_prompt(name: str, prompt: dict[str, Any], reply_format: str, kind:
     return NewPrompt(name, checked, REPLY_FORMATS[reply_format], kind_name)
 
 
-def render_prompt(row: Prompt, query: str, kind: str | None) -> dict[str, Any]:
-    """The exact messages for one annotation of a kind, and about how many tokens they have.
+def render_prompt(
+    row: Prompt, query: str, kind: str | None, selection: Selection, pairs_per_item: int | None = None
+) -> dict[str, Any]:
+    """The exact messages for one annotation of a kind, the examples among them, and about how many tokens they have.
 
     A token is some four bytes.
     A job adds one line of its own to the system message: the mark by which a leaked prompt is known.
     """
     reply_format = REPLY_FORMATS[row.reply_format]
-    messages = messages_of(to_prompt(row), query, reply_format, grammar_of(kind_of(kind)))
+    grammar = grammar_of(kind_of(kind))
+    prompt = to_prompt(row)
+    chosen = make_selector(prompt, selection).choose(query)
+    counts_pairs = pairs_per_item is not None and grammar.counts_pairs
+    messages = messages_of(
+        pick_examples(prompt, chosen),
+        query,
+        reply_format,
+        grammar,
+        note=say_count(pairs_per_item) if pairs_per_item is not None and counts_pairs else "",
+        counts_pairs=counts_pairs,
+    )
     size = sum(len(message["content"].encode()) for message in messages)
     return {
         "object": "prompt.rendering",
         "prompt_id": encode_id("prompt", row.id),
         "reply_format": reply_format,
+        "examples": list(chosen),
         "messages": messages,
         "bytes": size,
         "estimated_tokens": ceil(size / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * len(messages),

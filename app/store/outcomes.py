@@ -12,13 +12,17 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.quotas import SHORT
 from app.pipeline.values import Finding, Rejection, Repair, Usage
 from app.store.tallies import add_tallies
 
 
 @dataclass(frozen=True, slots=True)
 class NewPair:
-    """A pair to be stored; a translation names its English pair and shares its place."""
+    """A pair to be stored; a translation names its English pair and shares its place.
+
+    call_id: the call that brought it, where that is not the one of its outcome
+    """
 
     ordinal: int
     language: str
@@ -29,11 +33,30 @@ class NewPair:
     conversation: int = 0
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    call_id: int | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:
         """The codes of its findings, each once; a pair with findings is `flagged`."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one of several replies about an item brought."""
+
+    call_id: int
+    pairs: tuple[NewPair, ...]
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a unit ended: why, in which words, and by which call."""
+
+    code: str | None
+    detail: str | None
+    call_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +66,9 @@ class Outcome:
     call_state: the state the call moves to, or None where the answer was accounted for before (a rerun)
     verdict: `done`, `failed` or `poison` ends the unit; None leaves it pending (something is asked again)
     keep_reserved: the endpoint may bill the call although no answer came, so its reservation stays held
+    earlier: what replies about an item brought so far; their rejections are stored when it ends, `pairs` has all pairs
+    ending: how the unit ended, where its last call says something else
+    target_pairs, pairs_per_item, most_pairs: how many English pairs the job, and the item, may have (see `quotas`)
     """
 
     job_id: int
@@ -62,6 +88,16 @@ class Outcome:
     has_budget: bool = False
     pairs: tuple[NewPair, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    earlier: tuple[Reply, ...] = ()
+    ending: Ending | None = None
+    target_pairs: int | None = None
+    pairs_per_item: int | None = None
+    most_pairs: int | None = None
+
+    @property
+    def end(self) -> Ending:
+        """How the unit ended."""
+        return self.ending or Ending(self.code, self.detail, self.call_id)
 
 
 Unit = tuple[int, str, int, int]
@@ -204,20 +240,22 @@ async def _win_units(
     if not ending:
         return set()
     ordered = [ending[unit] for unit in sorted(ending)]
+    ends = [o.end for o in ordered]
     parameters = {
         "jobs": [o.job_id for o in ordered],
         "stages": [o.stage for o in ordered],
         "items": [o.item_id for o in ordered],
         "samples": [o.sample for o in ordered],
         "states": [o.verdict for o in ordered],
-        "codes": [o.code for o in ordered],
-        "details": [o.detail[:2000] if o.detail else None for o in ordered],
-        "calls": [o.call_id for o in ordered],
+        "codes": [end.code for end in ends],
+        "details": [end.detail[:2000] if end.detail else None for end in ends],
+        "calls": [end.call_id for end in ends],
     }
     won = {(row[0], row[1], row[2], row[3]) for row in await session.execute(_WIN, parameters)}
     for unit in won:
         family = "items" if unit[1] == "generate" else unit[1]
         tallies[unit[0], f"{family}.{ending[unit].verdict}"] += 1
+        tallies[unit[0], SHORT] += ending[unit].end.code == SHORT
     lost = [o.call_id for o in ordered if _unit(o) not in won and o.call_state in {"ok", "recovered"}]
     if lost:
         await session.execute(_SUPERSEDE, {"ids": lost})
@@ -239,7 +277,7 @@ async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tall
         "responses": [pair.response for _, pair in rows],
         "words": [pair.words for _, pair in rows],
         "flags": [",".join(pair.flags) for _, pair in rows],
-        "calls": [o.call_id for o, _ in rows],
+        "calls": [pair.call_id or o.call_id for o, pair in rows],
     }
     stored: dict[PairPlace, int] = {}
     for job_id, language, item_id, ordinal, pair_id in await session.execute(_INSERT_PAIRS, parameters):
@@ -283,24 +321,31 @@ async def _insert_knowledge(session: AsyncSession, pairs: Sequence[tuple[int, in
 async def _insert_rejections(
     session: AsyncSession, outcomes: Iterable[Outcome], tallies: Counter[tuple[int, str]]
 ) -> None:
-    rows = [(o, rejection) for o in outcomes for rejection in o.rejections]
+    rows = [(o, rejection, o.call_id) for o in outcomes for rejection in o.rejections]
+    rows += [
+        (o, rejection, reply.call_id)
+        for o in outcomes
+        if o.earlier and o.verdict is not None
+        for reply in o.earlier
+        for rejection in reply.rejections
+    ]
     if not rows:
         return
     parameters = {
-        "jobs": [o.job_id for o, _ in rows],
-        "items": [o.item_id for o, _ in rows],
-        "stages": [o.stage for o, _ in rows],
-        "samples": [o.sample for o, _ in rows],
-        "languages": [rejection.language for _, rejection in rows],
-        "reasons": [rejection.reason for _, rejection in rows],
-        "details": [rejection.detail for _, rejection in rows],
-        "instructions": [rejection.pair.instruction if rejection.pair else None for _, rejection in rows],
-        "responses": [rejection.pair.response if rejection.pair else None for _, rejection in rows],
-        "texts": [rejection.text or None for _, rejection in rows],
-        "calls": [o.call_id for o, _ in rows],
+        "jobs": [o.job_id for o, _, _ in rows],
+        "items": [o.item_id for o, _, _ in rows],
+        "stages": [o.stage for o, _, _ in rows],
+        "samples": [o.sample for o, _, _ in rows],
+        "languages": [rejection.language for _, rejection, _ in rows],
+        "reasons": [rejection.reason for _, rejection, _ in rows],
+        "details": [rejection.detail for _, rejection, _ in rows],
+        "instructions": [rejection.pair.instruction if rejection.pair else None for _, rejection, _ in rows],
+        "responses": [rejection.pair.response if rejection.pair else None for _, rejection, _ in rows],
+        "texts": [rejection.text or None for _, rejection, _ in rows],
+        "calls": [call_id for _, _, call_id in rows],
     }
     await session.execute(_INSERT_REJECTIONS, parameters)
-    for o, rejection in rows:
+    for o, rejection, _ in rows:
         family = "rejected" if o.stage == "generate" else "refused"
         tallies[o.job_id, family] += 1
         tallies[o.job_id, f"{family}.{rejection.reason}"] += 1

@@ -72,6 +72,11 @@ async def list_provenance(session: AsyncSession, ids: Sequence[int]) -> Sequence
     return (await session.execute(_PROVENANCE, {"ids": list(ids)})).all()
 
 
+async def list_asked(session: AsyncSession, ids: Sequence[int]) -> Sequence[AnyRow]:
+    """What English pairs were asked with: (pair id, prompt id, the job's rule of examples or null, annotation)."""
+    return (await session.execute(_ASKED, {"ids": list(ids)})).all()
+
+
 async def find_relation(session: AsyncSession, pair_id: int) -> tuple[str | None, list[int]]:
     """The rule and the related ids of a pair (of its English one, for a translation), in their order."""
     row = (await session.execute(_RELATION, {"id": pair_id})).one_or_none()
@@ -94,6 +99,13 @@ _PROVENANCE = text(
         c.completion_tokens, c.cached_tokens, c.cost_micros, c.latency_ms, c.finished_at
     FROM pair p JOIN job j ON j.id = p.job_id LEFT JOIN call c ON c.id = p.call_id
     WHERE p.id = ANY(:ids)
+    """
+)
+_ASKED = text(
+    """
+    SELECT p.id, j.prompt_id, j.policies -> 'examples', i.sentences
+    FROM pair p JOIN job j ON j.id = p.job_id JOIN item i ON i.id = p.item_id
+    WHERE p.id = ANY(:ids) AND p.translation_of IS NULL
     """
 )
 _CONDITIONS = {

@@ -5,6 +5,7 @@ from collections import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.quotas import SHORT
 from app.store.shards import Lease
 from app.store.tallies import add_tallies
 
@@ -22,8 +23,11 @@ _FORGET_REJECTIONS = text(
     f"""
     WITH gone AS (
         DELETE FROM rejection r WHERE job_id = :job_id AND item_id IN {_ITEMS} AND (:all OR stage = 'translate')
-            AND (stage <> 'generate' OR EXISTS (SELECT 1 FROM item_state st WHERE st.job_id = :job_id
-                AND st.stage = 'generate' AND st.item_id = r.item_id AND st.sample = 0 AND st.call_id = r.call_id))
+            AND (stage <> 'generate' OR EXISTS (
+                SELECT 1 FROM item_state st
+                JOIN call won ON won.id = st.call_id AND won.raw IS NOT NULL AND won.state IN ('ok', 'recovered')
+                JOIN call c ON c.id = r.call_id AND c.state IN ('ok', 'recovered')
+                WHERE st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = r.item_id AND st.sample = 0))
         RETURNING stage, reason
     )
     SELECT CASE stage WHEN 'generate' THEN 'rejected' ELSE 'refused' END, reason, count(*) FROM gone GROUP BY 1, 2
@@ -36,9 +40,10 @@ _FORGET_STATES = text(
             AND (stage = 'translate' OR (:all AND stage = 'generate' AND EXISTS (
                 SELECT 1 FROM call c WHERE c.id = st.call_id AND c.raw IS NOT NULL
                     AND c.state IN ('ok', 'recovered'))))
-        RETURNING stage, state
+        RETURNING stage, state, code
     )
     SELECT CASE stage WHEN 'generate' THEN 'items' ELSE stage END || '.' || state, count(*) FROM gone GROUP BY 1
+    UNION ALL SELECT code, count(*) FROM gone WHERE code = '{SHORT}' GROUP BY code
     """  # noqa: S608  # only constants are put in
 )
 _CLEAR_RESET = text("UPDATE shard SET reset = false WHERE id = :shard_id AND fence = :fence AND state = 'leased'")

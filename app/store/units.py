@@ -48,6 +48,7 @@ class StoredAnswer:
     languages: tuple[str, ...]
     raw: bytes
     has_rejections: bool
+    most_pairs: int | None = None
 
 
 _LOSSES = """
@@ -89,7 +90,7 @@ _ANSWERED = text(
 _ANSWERS = text(
     """
     SELECT id, item_id, sample, state, handlings, fingerprint, languages, raw,
-        EXISTS (SELECT 1 FROM rejection r WHERE r.item_id = call.item_id AND r.call_id = call.id)
+        EXISTS (SELECT 1 FROM rejection r WHERE r.item_id = call.item_id AND r.call_id = call.id), most_pairs
     FROM call WHERE id = ANY(:ids) ORDER BY id
     """
 )
@@ -135,7 +136,7 @@ async def list_answered_calls(
 async def read_answers(session: AsyncSession, call_ids: Sequence[int]) -> list[StoredAnswer]:
     """The raw answers of calls, oldest first."""
     return [
-        StoredAnswer(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7], row[8])
+        StoredAnswer(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7], row[8], row[9])
         for row in await session.execute(_ANSWERS, {"ids": list(call_ids)})
     ]
 

@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 
 from app.cancelling import end_tasks
 from app.clock import new_id, utc_now
+from app.pipeline.quotas import SHORT
 from app.services.jobs import submit_job
 from app.services.planning import JobRequest
 from app.settings import Settings
@@ -22,7 +23,7 @@ from workers.main import listen, open_worker
 
 FINAL = {"completed", "failed", "cancelled", "expired"}
 _ROWS = text(
-    """
+    f"""
     SELECT 'items.' || state, count(*) FROM item_state WHERE job_id = :job AND stage = 'generate' GROUP BY 1
     UNION ALL
     SELECT 'translate.' || state, count(*) FROM item_state WHERE job_id = :job AND stage = 'translate' GROUP BY 1
@@ -33,18 +34,23 @@ _ROWS = text(
     SELECT CASE stage WHEN 'generate' THEN 'rejected' ELSE 'refused' END, count(*)
     FROM rejection WHERE job_id = :job GROUP BY 1
     UNION ALL
+    SELECT '{SHORT}', count(*) FROM item_state WHERE job_id = :job AND code = '{SHORT}'
+    UNION ALL
     SELECT 'usage.calls', count(*) FROM call WHERE job_id = :job AND state NOT IN ('started', 'stored', 'unknown')
     UNION ALL
     SELECT 'usage.completion_tokens', coalesce(sum(completion_tokens), 0) FROM call WHERE job_id = :job
     UNION ALL
     SELECT 'cost_micros', coalesce(sum(cost_micros), 0) FROM call WHERE job_id = :job
-    """
+    """  # only a constant is put in
 )
 _ORPHANS = text(
     """
-    SELECT count(*) FROM pair p WHERE p.job_id = :job AND p.language = 'en' AND NOT EXISTS (
+    SELECT count(*) FROM pair p JOIN job j ON j.id = p.job_id
+    WHERE p.job_id = :job AND p.language = 'en' AND NOT EXISTS (
         SELECT 1 FROM item_state st WHERE st.job_id = p.job_id AND st.stage = 'generate' AND st.item_id = p.item_id
-            AND st.state = 'done' AND st.call_id = p.call_id)
+            AND st.state = 'done' AND (st.call_id = p.call_id OR j.policies ? 'pairs_per_item' AND EXISTS (
+                SELECT 1 FROM call c WHERE c.id = p.call_id AND c.job_id = p.job_id AND c.item_id = p.item_id
+                    AND c.stage = 'generate' AND c.id < st.call_id AND c.state IN ('ok', 'recovered'))))
     """
 )
 
@@ -140,7 +146,7 @@ async def counts_of(sessions: Sessions, job_id: int) -> dict[str, int]:
         total = (await session.execute(select(models.Job.items_total).where(models.Job.id == job_id))).scalar_one()  # type: ignore[call-overload]  # columns
     compared = {key: n for key, n in tallies.items() if key in rows or not _is_detail(key)}
     assert compared == rows, f"the roll-ups differ from the rows: {sorted(compared.items() ^ rows.items())}"
-    assert orphans == 0, "a pair does not belong to its item's winning call"
+    assert orphans == 0, "a pair does not belong to its item's winning call, or one of the replies that led to it"
     assert tallies["items.total"] == total
     return tallies
 

@@ -1,7 +1,7 @@
 """The grammars of replies: each says how a reply is to be written, renders examples in that form, and reads replies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from app.pipeline.formats.conversations import (
@@ -24,6 +24,13 @@ class ReplyGrammar(Protocol):
     def keeps_order(self) -> bool:
         """Whether a round stands on those before it, and cannot be used without them."""
 
+    @property
+    def counts_pairs(self) -> bool:
+        """Whether a request may say how many pairs it wants; otherwise the grammar says it."""
+
+    def asking_for(self, pairs: int) -> "ReplyGrammar":
+        """The grammar of a reply with exactly so many pairs, where a request may say that."""
+
     def note(self, reply_format: ReplyFormat) -> str:
         """How to write the reply, for the system message."""
 
@@ -42,15 +49,20 @@ class ReplyGrammar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairsGrammar:
-    """A list of questions, each with its answer."""
+    """A list of questions, each with its answer; `pairs` of them, where 0 leaves the number to the model."""
 
+    pairs: int = 0
     keeps_order: bool = False
+    counts_pairs: bool = True
+
+    def asking_for(self, pairs: int) -> ReplyGrammar:
+        return replace(self, pairs=pairs)
 
     def note(self, reply_format: ReplyFormat) -> str:
         return _PAIRS_NOTES[reply_format]
 
     def schema(self) -> dict[str, Any]:
-        return pairs_schema()
+        return pairs_schema(self.pairs)
 
     def render(self, content: Content, reply_format: ReplyFormat) -> str:
         return render_pairs(pairs_of_content(content), reply_format)
@@ -70,6 +82,10 @@ class ConversationsGrammar:
     conversations: int = 0
     rounds: int = 0
     keeps_order: bool = True
+    counts_pairs: bool = False
+
+    def asking_for(self, pairs: int) -> ReplyGrammar:
+        return self
 
     def note(self, reply_format: ReplyFormat) -> str:
         return _CONVERSATIONS_NOTES[reply_format]

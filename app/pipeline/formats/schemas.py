@@ -10,9 +10,9 @@ MAX_TITLE_CHARACTERS = 200
 MAX_REASON_CHARACTERS = 1_000
 
 
-def pairs_schema() -> dict[str, Any]:
-    """The `json_schema` part of a response format for a list of pairs."""
-    pairs = {"type": "array", "minItems": 1, "maxItems": MAX_PAIRS_PER_REPLY, "items": pair_schema()}
+def pairs_schema(exactly: int = 0) -> dict[str, Any]:
+    """The `json_schema` part of a response format for a list of pairs; 0 leaves their number to the model."""
+    pairs = _array(pair_schema(), exactly, MAX_PAIRS_PER_REPLY)
     return _name("instruction_response_pairs", _object({"pairs": pairs}))
 
 

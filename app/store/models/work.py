@@ -39,7 +39,11 @@ class ItemState(SQLModel, table=True):
 
 
 class Call(SQLModel, table=True):
-    """One request to the model: written before it is sent, completed when its raw answer is stored."""
+    """One request to the model: written before it is sent, completed when its raw answer is stored.
+
+    `most_pairs`: where the call ended its item under a number of pairs that was asked for, how many the item may have;
+    NULL while it may be asked further.
+    """
 
     __tablename__ = "call"
     __table_args__ = (
@@ -61,6 +65,7 @@ class Call(SQLModel, table=True):
     fingerprint: int = count(BigInteger)
     state: str = text_column()
     handlings: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+    most_pairs: int | None = Field(default=None, sa_column=Column(SmallInteger, nullable=True))
     reserved_micros: int = count(BigInteger)
     raw: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     http_status: int | None = Field(sa_column=Column(SmallInteger, nullable=True))

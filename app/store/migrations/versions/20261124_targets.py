@@ -1,4 +1,7 @@
-"""Targets: exactly as many pairs as were asked for."""
+"""Targets: how many pairs an item may have by the call that ended it."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0007_targets"
 down_revision = "0006_languages"
@@ -7,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.add_column("call", sa.Column("most_pairs", sa.SmallInteger(), nullable=True))
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_column("call", "most_pairs")
