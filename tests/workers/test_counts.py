@@ -18,6 +18,7 @@ from app.store.session import Sessions
 from app.store.shards import claim_shard
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
+from tests.support.waiting import wait_until
 
 DEAD = "dead-worker"
 
@@ -250,3 +251,57 @@ async def forget_reply(sessions: Sessions, job_id: int) -> None:
     )
     async with sessions.begin() as session:
         await session.execute(statement, {"job": job_id, "raw": raw})
+
+
+async def test_a_kind_of_conversations_is_asked_for_further_ones_and_ends_in_the_middle_of_one(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    dataset_id = await add_dataset(sessions, 5, kind="scenes.SceneNavigation")
+    job_id = await order(sessions, settings, dataset_id, policies={"pairs_per_item": 11})
+    async with working(settings):
+        job = await finish(sessions, job_id)
+    assert (job.state, job.reason) == ("completed", None)
+    assert (await endpoint.stats())["requests"] == 10
+    statement = text("SELECT array_agg(conversation ORDER BY ordinal) FROM pair WHERE job_id = :job GROUP BY item_id")
+    async with sessions() as session:
+        found = (await session.execute(statement, {"job": job_id})).scalars().all()
+    assert found == [[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]] * 5
+    await counts_of(sessions, job_id)
+
+
+async def test_a_budget_and_a_target_hold_together(sessions: Sessions, settings: Settings) -> None:
+    dataset_id = await add_dataset(sessions, 120)
+    limits = {"max_cost_usd": 5.0}
+    job_id = await order(sessions, settings, dataset_id, policies={"target_pairs": 40}, limits=limits)
+    async with working(settings, "worker-a"), working(settings, "worker-b"):
+        job = await finish(sessions, job_id)
+    counts = await counts_of(sessions, job_id)
+    assert (job.state, counts["pairs"]) == ("completed", 40)
+    assert job.held_micros == counts["cost_micros"]
+
+
+async def test_a_paused_job_with_a_target_goes_on_to_it(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    await endpoint.set_mode(latency_ms=50)
+    job_id = await order_pairs(sessions, settings, 200, target_pairs=150, pairs_per_item=4)
+    async with working(settings) as engine:
+        await wait_until(lambda: _has_pairs(sessions), "a first pair")
+        await act(sessions, job_id, "pause")
+        await wait_until(lambda: _is_quiet(sessions), "the end of every lease")
+        await act(sessions, job_id, "resume")
+        engine.ring()
+        job = await finish(sessions, job_id)
+    counts = await counts_of(sessions, job_id)
+    assert (job.state, job.reason, counts["pairs"]) == ("completed", None, 150)
+    assert set((await endpoint.keys()).values()) == {1}
+
+
+async def _has_pairs(sessions: Sessions) -> bool:
+    async with sessions() as session:
+        return (await session.execute(text("SELECT 1 FROM pair LIMIT 1"))).first() is not None
+
+
+async def _is_quiet(sessions: Sessions) -> bool:
+    async with sessions() as session:
+        return (await session.execute(text("SELECT 1 FROM shard WHERE state = 'leased' LIMIT 1"))).first() is None
