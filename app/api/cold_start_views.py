@@ -119,6 +119,7 @@ class CandidateView(BaseModel):
     conversations: list[dict[str, Any]] | None
     refused: list[dict[str, Any]]
     scores: dict[str, float | None] | None
+    contradicted: list[dict[str, Any]] = Field(description="Claims that the annotation speaks against, by pair.")
     status: Literal["open", "accepted", "edited", "rejected"]
     decided_by: Literal["person", "judge", "score"] | None
     note: str | None

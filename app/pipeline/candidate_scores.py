@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from app.pipeline.grounding import Standing, Verdict
 from app.pipeline.text_features import compare, extract_features
 from app.pipeline.values import Pair, Rejection
 
@@ -90,6 +91,14 @@ def score_reply(reply: Reply, fewest: int = 1) -> Scores:
         rules=max(0.0, 1 - broken / read),
         leaks=1 - leaking / read,
     )
+
+
+def measure_grounding(verdicts: Sequence[Sequence[Verdict]]) -> float | None:
+    """The share of the claims that could be decided which the annotation supports; None where none could."""
+    standings = [verdict.standing for of_pair in verdicts for verdict in of_pair]
+    supported, contradicted = standings.count(Standing.SUPPORTED), standings.count(Standing.CONTRADICTED)
+    decided = supported + contradicted
+    return supported / decided if decided else None
 
 
 def measure_diversity(questions: Sequence[str]) -> float:

@@ -71,9 +71,14 @@ async def test_a_reply_without_pairs_scores_nothing_and_can_only_be_written_anew
     assert (candidate["state"], candidate["scores"]["overall"]) == ("failed", 0)
     assert candidate["refused"][0]["reason"] in {"refusal", "unparseable"}
     assert_problem(await desk.decide(candidate, "accepted"), 409, "conflict", mend="edit")
-    own = [{"instruction": "What has changed?", "response": "The red car is gone."}]
-    written = (await desk.decide(candidate, None, pairs=own)).json()
-    assert (written["status"], written["pairs"], written["state"]) == ("edited", own, "ready")
+    made_up = [{"instruction": "What has changed?", "response": "The red car is gone."}]
+    written = (await desk.decide(candidate, None, pairs=made_up)).json()
+    assert (written["status"], written["pairs"], written["state"]) == ("edited", made_up, "ready")
+    assert written["scores"]["grounding"] == 0
+    assert written["contradicted"][0]["pair"] == 0
+    own = [{"instruction": "What has changed?", "response": f"Now {candidate['sentences'].splitlines()[0]}."}]
+    written = (await desk.decide(written, None, pairs=own)).json()
+    assert written["contradicted"] == []
     assert written["scores"]["overall"] > 0.9
 
 

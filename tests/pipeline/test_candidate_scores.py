@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.pipeline.candidate_scores import Reply, mean_scores, score_reply
+from app.pipeline.candidate_scores import Reply, mean_scores, measure_grounding, score_reply
+from app.pipeline.grounding import ground_pairs
 from app.pipeline.values import Pair, Rejection
 
 GOOD = (
@@ -61,3 +62,14 @@ def test_means_leave_out_what_was_not_scored() -> None:
     assert means["grounding"] == 0.5
     assert means["parses"] == 1
     assert mean_scores([])["overall"] is None
+
+
+def test_what_the_annotation_speaks_against_costs_grounding() -> None:
+    notes = "there are two red cars near the gate"
+    right = Pair("How many cars are there?", "There are two red cars near the gate.")
+    wrong = Pair("How many cars are there?", "There are five red cars near the gate.")
+    assert measure_grounding(ground_pairs(notes, [right])) == 1
+    share = measure_grounding(ground_pairs(notes, [wrong]))
+    assert share is not None
+    assert share < 1
+    assert measure_grounding(ground_pairs(notes, [Pair("Why?", "Because.")])) is None

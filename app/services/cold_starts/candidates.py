@@ -1,15 +1,17 @@
 """Candidates: what the job of a round made of an item, how that scores, and which of them are examples."""
 
+import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pipeline.candidate_scores import Reply, Scores, score_reply
+from app.pipeline.candidate_scores import Reply, Scores, measure_grounding, score_reply
 from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.formats import parse_conversations, read_content
+from app.pipeline.grounding import Standing, Verdict, ground_pairs
 from app.pipeline.values import Content, Conversation, Pair, Rejection, Turn
 from app.services.kinds import grammar_of, kind_of
 from app.services.prompts import content_of
@@ -18,9 +20,13 @@ from app.store.datasets import get_dataset
 from app.store.models import ColdStart, ColdStartCandidate, ColdStartRound
 from datasets.registry import KindInfo
 
+log = logging.getLogger("syphus.cold_starts")
+
 ACCEPTED = ("accepted", "edited")
 
-_KEPT_SCORES = 4096
+_KEPT = 4096
+
+Verdicts = tuple[tuple[Verdict, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class Candidate:
     state: `pending` while nothing came back, `ready` with at least one pair, `failed` without any
     content: the reply as it would stand in the prompt; refused: what of it was refused
     scores: None while it is pending
+    contradicted: what the annotation speaks against, each with the number of its pair
     """
 
     row: ColdStartCandidate
@@ -41,6 +48,7 @@ class Candidate:
     content: Content
     refused: tuple[Rejection, ...]
     scores: Scores | None
+    contradicted: tuple[tuple[int, Verdict], ...] = ()
 
     @property
     def is_accepted(self) -> bool:
@@ -113,6 +121,7 @@ def _assemble(row: ColdStartCandidate, reply: StoredReply, kind: KindInfo) -> Ca
     scored = Reply(read, refused, sum(status == "flagged" for *_, status in reply.pairs))
     if row.status == "edited":
         scored, state = Reply(read_content(content)), "ready"
+    verdicts = () if state == "pending" else _ground(scored.pairs, reply.sentences)
     return Candidate(
         row=row,
         source_id=reply.source_id,
@@ -122,7 +131,13 @@ def _assemble(row: ColdStartCandidate, reply: StoredReply, kind: KindInfo) -> Ca
         detail=_describe(reply),
         content=content,
         refused=refused,
-        scores=None if state == "pending" else _score(scored, reply.sentences, kind.fewest_pairs),
+        scores=None if state == "pending" else _score(scored, verdicts, kind.fewest_pairs),
+        contradicted=tuple(
+            (number, verdict)
+            for number, of_pair in enumerate(verdicts)
+            for verdict in of_pair
+            if verdict.standing is Standing.CONTRADICTED
+        ),
     )
 
 
@@ -132,10 +147,20 @@ def _describe(reply: StoredReply) -> str | None:
     return ": ".join(said) or None
 
 
-@lru_cache(maxsize=_KEPT_SCORES)
-def _score(reply: Reply, sentences: str, fewest: int) -> Scores:
+@lru_cache(maxsize=_KEPT)
+def _score(reply: Reply, verdicts: Verdicts, fewest: int) -> Scores:
     """Kept, since the same replies are looked at again and again while a person decides."""
-    return score_reply(reply, fewest)
+    return score_reply(replace(reply, grounding=measure_grounding(verdicts)), fewest)
+
+
+@lru_cache(maxsize=_KEPT)
+def _ground(pairs: tuple[Pair, ...], sentences: str) -> Verdicts:
+    """The verdicts on the claims of each pair; a check that breaks says nothing."""
+    try:
+        return ground_pairs(sentences, pairs)
+    except Exception:
+        log.exception("grounding_broke")
+        return ()
 
 
 def _to_rejection(

@@ -111,6 +111,7 @@ def show_candidate(candidate: Candidate) -> dict[str, Any]:
         "conversations": content if has_rounds else None,
         "refused": [_show_refusal(each) for each in candidate.refused],
         "scores": None if candidate.scores is None else candidate.scores.describe(),
+        "contradicted": [{"pair": number, **verdict.describe()} for number, verdict in candidate.contradicted],
         "status": row.status,
         "decided_by": row.decided_by,
         "note": row.note,

@@ -19,6 +19,8 @@ def tell_candidate(view: dict[str, Any]) -> str:
         lines += [f"  Q: {pair['instruction']}", f"  A: {pair['response']}"]
     for refused in view["refused"]:
         lines.append(f"  refused: {refused['reason']} ({refused['detail']})")
+    for claim in view["contradicted"]:
+        lines.append(f"  contradicted in pair {claim['pair'] + 1}: {claim['claim']!r}, but {claim['fact']!r}")
     if view["state"] == "pending":
         lines.append("  no reply yet")
     elif view["detail"]:
