@@ -68,7 +68,7 @@ async def draw_pool(session: AsyncSession, dataset: Dataset, choice: Choice) -> 
 
 
 def choose_items(pool: Pool, choice: Choice) -> list[dict[str, Any]]:
-    """The chosen items as {item_id, position, cluster, held_out}, by position; some 200 of a full pool take a second."""
+    """The chosen items as {item_id, position, cluster, held_out}, by position; 200 of a full pool take a second."""
     positions = sorted(pool.items)
     features = extract_features([pool.items[position][1] for position in positions])
     by_hand = [positions.index(position) for position in pool.named]
