@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import fmean
 
-from bench import engine, export, grounding, ingest, pages, rate_limits, relations, scale, selection, stats
+from bench import engine, export, grounding, ingest, pages, parity, rate_limits, relations, scale, selection, stats
+from tests.support.corruptions import CORRUPTIONS
+from tests.support.translations import TARGETS
 
 Rows = Iterator["Row"]
 
@@ -114,6 +116,21 @@ def measure_stats(*, quick: bool) -> Rows:
     yield Row("API's memory meanwhile", f"{found['api_rss_mb']:.0f} MB")
 
 
+def measure_parity(*, quick: bool) -> Rows:
+    found, cost_ms = parity.run(1 if quick else 3)
+    for name, figures in found.items():
+        said = name.replace("_", " ")
+        yield at_least(f"caught of {sum(figures.seeded.values()):,} corruptions, {said}", figures.share_caught, 0.99)
+        yield at_most(f"refused of {figures.correct} correct translations, {said}", figures.share_refused, 0.02)
+    for kind in CORRUPTIONS:
+        shares = [f"{each.caught[kind]}/{each.seeded[kind]}" for each in found.values()]
+        yield Row(f"  {kind} ({', '.join(found)})", ", ".join(shares))
+    for language in TARGETS:
+        shares = [f"{each.caught_in[language]}/{each.seeded_in[language]}" for each in found.values()]
+        yield Row(f"  in {language} ({', '.join(found)})", ", ".join(shares))
+    yield Row("CPU of checking a pair in seven languages", f"{cost_ms:.2f} ms")
+
+
 def measure_relations(*, quick: bool) -> Rows:
     pairs = 5_000 if quick else 100_000
     found = relations.run(pairs, *((50, 500) if quick else ()))
@@ -171,6 +188,7 @@ SUITES: dict[str, Callable[..., Rows]] = {
     "grounding": measure_grounding,
     "stats": measure_stats,
     "selection": measure_selection,
+    "parity": measure_parity,
 }
 LONG_SUITES: dict[str, Callable[..., Rows]] = {"relations": measure_relations, "scale": measure_scale}
 

@@ -9,8 +9,13 @@ from app.pipeline.example_template import build_example_template
 from app.pipeline.prompting import ResponseFormat, build_prefix, max_tokens_of
 from app.pipeline.seeing import TOKENS_MARGIN, place_images
 from app.pipeline.selecting import Selector, make_selector
-from app.pipeline.translating import build_translation_template
-from app.pipeline.values import Pair, Usage
+from app.pipeline.translating import (
+    TranslationTemplate,
+    build_reading_back_template,
+    build_translation_template,
+    describe_refusal,
+)
+from app.pipeline.values import Usage
 from app.services.answers import ItemUnit, PairUnit
 from app.services.claims import JobContext
 from app.services.further import missing_pairs, note_of
@@ -26,8 +31,11 @@ class _Generating(Protocol):
     def body_of(self, content: bytes, query: str) -> bytes: ...
 
 
-class _Translating(Protocol):
-    def body(self, pair: Pair, languages: tuple[str, ...]) -> bytes: ...
+class _Translating(NamedTuple):
+    """How a job asks for translations, and for the English of some."""
+
+    there: TranslationTemplate
+    back: TranslationTemplate
 
 
 class Request(NamedTuple):
@@ -54,7 +62,7 @@ class Requests:
         """The request about a unit; `pictures` are the addresses of those to show with an item."""
         image_tokens = 0
         if isinstance(unit, PairUnit):
-            body = self._translating_of(job).body(unit.pair, unit.languages)
+            body = _ask_for_pair(self._translating_of(job), job, unit)
         elif job.vision is None:
             body = self._generating_of(job, unit).body(unit.sentences, note_of(job, unit))
         else:
@@ -118,7 +126,10 @@ class Requests:
     def _translating_of(self, job: JobContext) -> _Translating:
         key = (job.job_id, self._format_of(job))
         if key not in self._translating:
-            self._translating[key] = build_translation_template(job.model, job.parameters, self._format_of(job))
+            asked = (job.model, job.parameters, key[1])
+            self._translating[key] = _Translating(
+                build_translation_template(*asked), build_reading_back_template(*asked)
+            )
             _forget_oldest(self._translating)
         return self._translating[key]
 
@@ -126,3 +137,12 @@ class Requests:
 def _forget_oldest(kept: OrderedDict[Any, Any]) -> None:
     if len(kept) > _KEPT_TEMPLATES:
         kept.popitem(last=False)
+
+
+def _ask_for_pair(templates: _Translating, job: JobContext, unit: PairUnit) -> bytes:
+    """To translate a pair, with what was wrong before; or to read its drafts back."""
+    if unit.drafts:
+        return templates.back.reading_back_body(unit.drafts)
+    terms = job.glossary.find(f"{unit.pair.instruction}\n{unit.pair.response}")
+    refused = {each.language: describe_refusal(each.pair, each.reason, each.tries) for each in unit.refused}
+    return templates.there.body(unit.pair, unit.languages, terms, refused)

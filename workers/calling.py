@@ -6,6 +6,7 @@ its outcome (two short transactions, in batches).
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,20 +15,12 @@ from app.pipeline.chat import ChatModel, CompletionError
 from app.pipeline.language import LinguaDetector
 from app.pipeline.scripts import LanguageDetector
 from app.resources import Resources
-from app.services.answers import (
-    RETRIES,
-    ItemUnit,
-    PaidCall,
-    PairUnit,
-    fail_call,
-    fail_unseen,
-    read_item_answer,
-    read_pair_answer,
-)
+from app.services.answers import RETRIES, ItemUnit, PaidCall, PairUnit, fail_call, fail_unseen, read_item_answer
 from app.services.claims import JobContext
 from app.services.fleet import pause_job
 from app.services.further import carry_on, end_failed, skip_item
 from app.services.intents import NewIntent, Refusal, open_calls
+from app.services.pair_answers import read_pair_answer
 from app.services.showing import UnseenError, show_images
 from app.store.calls import RawAnswer
 from app.store.outcomes import Outcome
@@ -74,7 +67,7 @@ class Caller:
         self._sleeping: dict[Ask, asyncio.TimerHandle] = {}
         self._pullers: dict[asyncio.Task[Any], bool] = {}
         self._intents: GroupCommit[NewIntent, int | Refusal] = GroupCommit(self._open_calls, _MOST_INTENTS)
-        self._detector: LanguageDetector | None = None
+        self._detector: LinguaDetector | None = None
         self._outages = Outages(resources.sessions, tasks)
         self._stopping = False
 
@@ -87,10 +80,11 @@ class Caller:
         """Queue a unit for the pullers."""
         self._ready.put_nowait(ask)
 
-    async def detector(self) -> LanguageDetector:
-        """The language detector, loaded once, off the loop."""
+    async def detector(self, languages: Sequence[str]) -> LanguageDetector:
+        """The language detector, loaded once and taught what it lacks, off the loop."""
         if self._detector is None:
             self._detector = await asyncio.to_thread(LinguaDetector)
+        await asyncio.to_thread(self._detector.learn, languages)
         return self._detector
 
     def stop_run(self, run: ShardRun) -> None:
@@ -235,7 +229,8 @@ class Caller:
                     left.append(carry_on(unit, outcome, call))
             else:
                 assert self._detector is not None  # noqa: S101  # loaded before pairs are found
-                outcome, rest = read_pair_answer(job, unit, call, raw.raw, ask.rounds + 1, self._detector)
+                rounds = ask.rounds + (not unit.drafts)
+                outcome, rest = read_pair_answer(job, unit, call, raw.raw, rounds, self._detector)
                 if rest is not None:
                     left.append(rest)
             self._requests.learn(body_bytes, outcome.usage)
@@ -247,7 +242,7 @@ class Caller:
                 return
             if left:
                 ask.unit = left[0]
-                ask.rounds += outcome.call_state == "ok"
+                ask.rounds += outcome.call_state == "ok" and not (isinstance(unit, PairUnit) and unit.drafts)
             self._retry(ask, _delay_s(ask.attempts) if outcome.call_state == "failed" else 0.0)
 
         return Held(raw, read, settle)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.clock import monotonic_s
@@ -16,11 +16,11 @@ from app.services.answers import (
     PairUnit,
     poison_unit,
     read_item_answer,
-    read_pair_answer,
 )
 from app.services.claims import Claim, JobContext
 from app.services.fleet import pause_if_poisoned
 from app.services.further import carry_on, end_failed
+from app.services.pair_answers import read_pair_answer
 from app.services.targets import sort_items
 from app.store.outcomes import Outcome
 from app.store.quotas import record_exactly
@@ -66,7 +66,7 @@ class Desk:
         worker_id: str,
         bucket: int,
         submit: Callable[[Ask], None],
-        detector: Callable[[], Awaitable[LanguageDetector]],
+        detector: Callable[[Sequence[str]], Awaitable[LanguageDetector]],
         relate_whole: Callable[["ShardRun"], Awaitable[bool]],
         lease_s: float,
     ) -> None:
@@ -227,7 +227,7 @@ class ShardRun:
 
     async def _find_pairs(self) -> list[Ask]:
         """Pairs to translate into the languages they lack; stored answers are read first."""
-        job, detector = self.job, await self._desk.detector()
+        job, detector = self.job, await self._desk.detector(self.job.languages)
         async with self._desk.sessions() as session:
             pending = await list_pending_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
         units: dict[tuple[int, int], ItemUnit | PairUnit] = {}
@@ -290,8 +290,8 @@ class ShardRun:
                 detail = f"reading the reply ended {POISON_HANDLINGS} workers"
                 poisoned.append(self._poison(stage, units.pop(key), detail))
                 continue
-            rounds[key] += answer.handlings > 0
-            outcome, ended = read(unit, answer, max(1, rounds[key]))
+            rounds[key] += answer.handlings > 0 and not (isinstance(unit, PairUnit) and unit.drafts)
+            outcome, ended = read(unit, answer, rounds[key])
             outcomes.append(outcome)
             if ended:
                 del units[key]

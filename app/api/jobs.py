@@ -20,6 +20,7 @@ from app.ids import decode_id
 from app.pipeline.lifecycle import FINAL_STATES, Action
 from app.pipeline.policies import POLICIES
 from app.pipeline.quotas import MOST_PAIRS_PER_ITEM, MOST_TARGET
+from app.pipeline.translation_policy import MOST_ROUNDS
 from app.resources import Resources
 from app.services.estimates import estimate_job
 from app.services.jobs import act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
@@ -74,6 +75,14 @@ class GroundingBody(Body):
     classes: list[ClaimClass] | None = Field(None, max_length=20, description="What is checked; everything by default.")
 
 
+class TranslationBody(Body):
+    """What becomes of translations that keep failing their checks, and how hard they are tried."""
+
+    on_failure: Literal["reject", "flag"] = Field("reject", description="Flag: stored with what was found.")
+    back_translation: bool = Field(False, description="Read each translation back by a second call and compare.")
+    rounds: int = Field(3, ge=1, le=MOST_ROUNDS, description="Replies about a pair before it is given up.")
+
+
 class JobBody(Body):
     """An order; everything but the dataset has a default."""
 
@@ -81,7 +90,10 @@ class JobBody(Body):
     prompt_id: str | None = Field(None, description="The prompt of the dataset's kind by default.")
     model: str | None = Field(None, min_length=1, max_length=200, description="The configured model by default.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="temperature, max_tokens, top_p, …")
-    languages: list[str] = Field(default_factory=list, max_length=20, description="Translate into these.")
+    languages: list[str] = Field(
+        default_factory=list, max_length=20, description="Translate into these: BCP-47 codes, e.g. zh, ar, pt-BR."
+    )
+    translation: TranslationBody | None = Field(None, description="How translations are judged.")
     stages: list[str] | None = Field(None, min_length=1, max_length=10)
     mode: Literal["online", "batch"] = "online"
     slice: SliceBody = Field(default_factory=lambda: SliceBody.model_construct())

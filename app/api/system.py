@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from app.api.deps import ResourcesDep, begin_reading
 from app.api.pages import ListBody, answer_json
 from app.clock import utc_now
-from app.errors import UnavailableError
+from app.errors import NotFoundError, UnavailableError
 from app.pipeline.costing import PRICES, price_of, read_overrides
-from app.pipeline.language_codes import LANGUAGES, SOURCE_LANGUAGE
+from app.pipeline.languages import describe_language, is_language, list_languages
 from app.resources import Resources
 from app.services.exporting.formats import FORMATS
 from app.services.fleet import count_fleet
@@ -121,13 +121,19 @@ async def get_metrics(resources: ResourcesDep) -> Response:
 
 
 @catalogue.get("/languages", responses={200: {"model": ListBody}})
-async def get_languages() -> Response:
+async def get_languages(
+    all_: Annotated[bool, Query(alias="all", description="Also the languages beyond the eight.")] = False,
+) -> Response:
     """The languages a pair can have; English is what models are asked in."""
-    data = [
-        {"object": "language", "code": code, "name": name, "is_source": code == SOURCE_LANGUAGE}
-        for code, name in LANGUAGES.items()
-    ]
-    return _answer_all(data)
+    return _answer_all([describe_language(code) for code in list_languages(all_=all_)])
+
+
+@catalogue.get("/languages/{code}", responses={200: {"model": dict[str, Any]}})
+async def get_language(code: str) -> Response:
+    """What is checked of translations into a language; any BCP-47 code of a language, a script and a region."""
+    if not is_language(code):
+        raise NotFoundError("language", code)
+    return answer_json(describe_language(code))
 
 
 @catalogue.get("/formats", responses={200: {"model": ListBody}})

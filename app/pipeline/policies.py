@@ -8,6 +8,7 @@ from app.pipeline.grounding import check_grounding
 from app.pipeline.judging import JUDGING, check_judging
 from app.pipeline.quotas import check_pairs_per_item, check_target_pairs
 from app.pipeline.selecting import check_selection
+from app.pipeline.translation_policy import check_translation_policy
 
 POLICIES = ("examples", "filters", "grounding", "translation", "target_pairs", "pairs_per_item")
 """What an order may say; the API has a field for each."""
@@ -18,6 +19,7 @@ READERS: dict[str, Callable[[Any], list[Fault]]] = {
     "target_pairs": check_target_pairs,
     "pairs_per_item": check_pairs_per_item,
     JUDGING: check_judging,
+    "translation": check_translation_policy,
 }
 """What is wrong with the value of a policy, by its name; pointers begin with the name. Others are refused."""
 

@@ -34,6 +34,10 @@ class LanguageDetector(Protocol):
         """A BCP-47 code, `und` for a script of none of the eight languages, None where nobody could tell."""
         ...
 
+    def tell(self, text: str, language: str) -> str | None:
+        """The same for a text that should be in a language beyond the eight: that one's code, another's, or None."""
+        ...
+
 
 def count_scripts(text: str) -> dict[str, int]:
     """How many letters of each script a text holds: han, kana, hangul, arabic, latin, and all others as `other`."""

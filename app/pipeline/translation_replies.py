@@ -10,7 +10,7 @@ from app.pipeline.formats import normalise_text, parse_reply
 from app.pipeline.formats.json_scan import Mender, find_json_start, scan_json
 from app.pipeline.formats.json_shape import read_shape
 from app.pipeline.formats.reading import Spoken, assemble_pairs
-from app.pipeline.language_codes import code_of
+from app.pipeline.language_codes import find_asked
 from app.pipeline.values import Pair
 
 _HEADING = re.compile(
@@ -32,7 +32,7 @@ def parse_translations(text: str, languages: Sequence[str], *, truncated: bool =
     text = normalise_text(text)
     found = _read_json(text, languages, truncated=truncated)
     if not found:
-        found = _read_headings(text, truncated=truncated)
+        found = _read_headings(text, languages, truncated=truncated)
     return {language: found[language] for language in languages if language in found}
 
 
@@ -41,7 +41,7 @@ def _read_json(text: str, languages: Sequence[str], *, truncated: bool) -> dict[
     if start is None:
         return {}
     body = text[start:]
-    plain = _read_plain(body)
+    plain = _read_plain(body, tuple(languages))
     if plain:
         return plain
     value = next(iter(scan_json(body)), None)
@@ -49,11 +49,11 @@ def _read_json(text: str, languages: Sequence[str], *, truncated: bool) -> dict[
         return {}
     cut_off = not value.closed and (truncated or not body.rstrip("` \n").endswith("}"))
     whole = body[value.start : value.whole_until if cut_off else value.end]  # the language it ended in is torn
-    entries = list(_read_entries(Mender().mend(whole), languages)) if whole else []
+    entries = list(_read_entries(Mender().mend(whole), tuple(languages))) if whole else []
     return dict(reversed(entries))  # a language said twice keeps what was said first
 
 
-def _read_plain(body: str) -> dict[str, Pair]:
+def _read_plain(body: str, languages: tuple[str, ...]) -> dict[str, Pair]:
     """The reply as it was asked for, `{code: {"instruction", "response"}}`; nothing where it is anything else."""
     try:
         value = orjson.loads(body)
@@ -63,7 +63,7 @@ def _read_plain(body: str) -> dict[str, Pair]:
         return {}
     found: dict[str, Pair] = {}
     for key, inner in value.items():
-        code = code_of(key)
+        code = find_asked(key, languages)
         if code is None or not _is_plain(inner):
             return {}
         found.setdefault(code, Pair(normalise_text(inner["instruction"]), normalise_text(inner["response"])))
@@ -74,21 +74,17 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == _HALVES and all(type(text) is str for text in value.values())
 
 
-def _read_entries(value: Any, languages: Sequence[str]) -> Iterator[tuple[str, Pair]]:
+def _read_entries(value: Any, languages: tuple[str, ...]) -> Iterator[tuple[str, Pair]]:
     if isinstance(value, list):
         for entry in value:
-            code = (
-                code_of(entry.get("language") or entry.get("lang") or entry.get("code"))
-                if isinstance(entry, dict)
-                else None
-            )
+            code = _find_code(entry, languages)
             pair = _read_pair(entry)
             if code is not None and pair is not None:
                 yield code, pair
             elif code is None:
                 yield from _read_entries(entry, languages)
     elif isinstance(value, dict):
-        named = [(code, inner) for key, inner in value.items() if (code := code_of(key)) is not None]
+        named = [(code, inner) for key, inner in value.items() if (code := _name_key(key, languages)) is not None]
         if named:
             yield from ((code, pair) for code, inner in named if (pair := _read_pair(inner)) is not None)
         elif len(languages) == 1 and (pair := _read_pair(value)) is not None:
@@ -97,6 +93,17 @@ def _read_entries(value: Any, languages: Sequence[str]) -> Iterator[tuple[str, P
             for inner in value.values():
                 if isinstance(inner, dict | list):
                     yield from _read_entries(inner, languages)
+
+
+def _find_code(entry: Any, languages: tuple[str, ...]) -> str | None:
+    """The language that an entry of a list says it is in."""
+    if not isinstance(entry, dict):
+        return None
+    return _name_key(entry.get("language") or entry.get("lang") or entry.get("code"), languages)
+
+
+def _name_key(key: Any, languages: tuple[str, ...]) -> str | None:
+    return find_asked(key, languages) if isinstance(key, str) else None
 
 
 def _read_pair(value: Any) -> Pair | None:
@@ -111,8 +118,10 @@ def _read_pair(value: Any) -> Pair | None:
     return next((refused.pair for refused in parsed.rejections if refused.pair is not None), None)
 
 
-def _read_headings(text: str, *, truncated: bool) -> dict[str, Pair]:
-    headings = [(code, match) for match in _HEADING.finditer(text) if (code := code_of(match["name"])) is not None]
+def _read_headings(text: str, languages: Sequence[str], *, truncated: bool) -> dict[str, Pair]:
+    asked = tuple(languages)
+    matches = list(_HEADING.finditer(text))
+    headings = [(code, match) for match in matches if (code := find_asked(match["name"], asked)) is not None]
     found: dict[str, Pair] = {}
     for index, (code, match) in enumerate(headings):
         last = index + 1 == len(headings)

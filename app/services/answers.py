@@ -2,14 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.costing import cost_micros
 from app.pipeline.filtering import filter_pairs
-from app.pipeline.scripts import LanguageDetector
-from app.pipeline.translating import check_translation, parse_translations
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
 from app.services.further import end_failed, join_replies, most_of_reply, place_conversations
@@ -19,23 +16,22 @@ from app.store.outcomes import NewPair, Outcome
 
 __all__ = [
     "RETRIES",
-    "TRANSLATION_ROUNDS",
     "ItemUnit",
     "PaidCall",
     "PairUnit",
     "Unit",
     "count_words",
     "fail_call",
+    "fail_unreadable",
     "fail_unseen",
+    "make_outcome",
     "poison_unit",
     "read_item_answer",
-    "read_pair_answer",
 ]
 
 log = logging.getLogger("syphus.answers")
 
 RETRIES = 12
-TRANSLATION_ROUNDS = 3
 
 
 def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes, rounds: int = 1) -> Outcome:
@@ -50,7 +46,7 @@ def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes
     except CompletionError as error:
         return end_failed(job, unit, fail_call(job, Stage.GENERATE, unit, call, error))
     except Exception as error:
-        return end_failed(job, unit, _fail_unreadable(job, Stage.GENERATE, unit, call, error))
+        return end_failed(job, unit, fail_unreadable(job, Stage.GENERATE, unit, call, error))
 
 
 def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Completion, rounds: int) -> Outcome:
@@ -75,7 +71,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair), conversation=pair.conversation)
         for ordinal, pair in enumerate(result.accepted, start=len(kept))
     )
-    outcome = _outcome(
+    outcome = make_outcome(
         job, Stage.GENERATE, unit, call, completion,
         verdict="done" if pairs else "failed",
         code=code,
@@ -85,60 +81,6 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
     )  # fmt: skip
     outcome = ground_outcome(job, unit.sentences, outcome)
     return join_replies(job, unit, call, outcome, rounds)
-
-
-def read_pair_answer(
-    job: JobContext,
-    unit: PairUnit,
-    call: PaidCall,
-    raw: bytes,
-    rounds: int,
-    detector: LanguageDetector,
-) -> tuple[Outcome, PairUnit | None]:
-    """The translations in a reply, each checked; and the unit that is left to ask for, if any.
-
-    rounds: how many replies about this pair were read, this one included. After TRANSLATION_ROUNDS what is still
-    refused stays refused and the unit fails; the languages that are right are kept either way. Never raises.
-    """
-    try:
-        return _read_pair(job, unit, call, decode_completion(raw), rounds, detector)
-    except CompletionError as error:
-        return fail_call(job, Stage.TRANSLATE, unit, call, error), unit
-    except Exception as error:
-        return _fail_unreadable(job, Stage.TRANSLATE, unit, call, error), None
-
-
-def _read_pair(
-    job: JobContext,
-    unit: PairUnit,
-    call: PaidCall,
-    completion: Completion,
-    rounds: int,
-    detector: LanguageDetector,
-) -> tuple[Outcome, PairUnit | None]:
-    asked = tuple(language for language in unit.languages if language in call.languages)
-    found = parse_translations(completion.text, asked, truncated=completion.finish_reason == "length")
-    pairs, rejections = [], []
-    for language in asked:
-        translated = found.get(language)
-        refused = check_translation(unit.pair, translated, language, detector)
-        if refused is not None:
-            rejections.append(refused)
-        elif translated is not None:
-            pairs.append(_translation(unit, language, translated))
-    kept = {pair.language for pair in pairs}
-    missing = tuple(language for language in unit.languages if language not in kept)
-    left = replace(unit, languages=missing) if missing and rounds < TRANSLATION_ROUNDS else None
-    verdict = None if left else ("failed" if missing else "done")
-    outcome = _outcome(
-        job, Stage.TRANSLATE, unit, call, completion,
-        verdict=verdict,
-        code="languages_refused" if verdict == "failed" else None,
-        detail=", ".join(missing) if verdict == "failed" else None,
-        pairs=tuple(pairs),
-        rejections=tuple(rejections),
-    )  # fmt: skip
-    return outcome, left
 
 
 def fail_call(
@@ -168,7 +110,7 @@ def fail_call(
     )
 
 
-def _fail_unreadable(
+def fail_unreadable(
     job: JobContext, stage: str, unit: ItemUnit | PairUnit, call: PaidCall, error: Exception
 ) -> Outcome:
     log.error("reply_unreadable", extra={"call": call.call_id, "job": job.job_id}, exc_info=error)
@@ -207,23 +149,11 @@ def count_words(pair: Pair) -> int:
     return len(pair.instruction.split()) + len(pair.response.split())
 
 
-def _translation(unit: PairUnit, language: str, pair: Pair) -> NewPair:
-    return NewPair(
-        unit.sample,
-        language,
-        pair.instruction,
-        pair.response,
-        count_words(pair),
-        unit.pair_id,
-        unit.pair.conversation,
-    )
-
-
 def _describe(rejections: Sequence[Rejection]) -> str:
     return ", ".join(dict.fromkeys(rejection.reason for rejection in rejections)) or "the reply holds no pair"
 
 
-def _outcome(
+def make_outcome(
     job: JobContext,
     stage: str,
     unit: ItemUnit | PairUnit,

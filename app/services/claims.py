@@ -12,12 +12,14 @@ from app.pipeline.costing import Price
 from app.pipeline.formats import ReplyGrammar
 from app.pipeline.judging import JUDGING, VERDICTS
 from app.pipeline.lifecycle import RUNNING_STATES
+from app.pipeline.parity import NO_GLOSSARY, Glossary
 from app.pipeline.prompting import add_canary
 from app.pipeline.quotas import DEFAULT_PAIRS, expect_pairs
 from app.pipeline.relating import FORMER_RULE
 from app.pipeline.seeing import Vision, add_seeing_note, read_vision
 from app.pipeline.selecting import Selection, read_selection
 from app.pipeline.values import Prompt
+from app.services.glossaries import read_glossary
 from app.services.kinds import grammar_of, kind_of
 from app.services.prompts import to_prompt
 from app.store import models
@@ -60,6 +62,7 @@ class JobContext:
     relation_rule: str = FORMER_RULE
     vision: Vision | None = None
     policies: Mapping[str, Any] = field(default_factory=dict)
+    glossary: Glossary = NO_GLOSSARY
     expected_pairs: int = DEFAULT_PAIRS
 
     @property
@@ -169,5 +172,6 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         vision=vision,
         policies=job.policies,
         expected_pairs=expect_pairs(shown, wanted) if job.policies.get("target_pairs") else DEFAULT_PAIRS,
+        glossary=await read_glossary(session, job.dataset_id) if job.languages else NO_GLOSSARY,
         grammar=VERDICTS if JUDGING in job.policies else grammar_of(kind),
     )

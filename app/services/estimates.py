@@ -2,7 +2,8 @@
 
 The heuristic: four bytes of UTF-8 make a token. A generate call sends the serialised prompt and one annotation;
 its reply is as long as earlier replies for the same prompt and model, else as long as the prompt's own examples,
-else 350 tokens. A translate call sends a fixed frame and one pair and answers it once per language, a third longer.
+else 350 tokens. A translate call sends a fixed frame and one pair and answers it once per language, a third longer; to
+read translations back is as many calls again.
 Pictures, where they are shown, take their token budget, chosen examples at most theirs. Under a target only as many
 items are asked as its pairs need; further calls about items that are short of pairs are not foreseen. p50 multiplies
 the calls by typical sizes, p95 by pessimistic ones (95th percentiles; twice the typical reply where nothing was
@@ -24,6 +25,7 @@ from app.pipeline.prompting import build_prefix, max_tokens_of
 from app.pipeline.quotas import FURTHER_CALLS, expect_pairs
 from app.pipeline.seeing import TOKENS_MARGIN, read_vision
 from app.pipeline.selecting import list_examples, make_selector, read_selection
+from app.pipeline.translation_policy import read_translation_policy
 from app.pipeline.values import Prompt, Usage
 from app.services.fleet import count_fleet
 from app.services.jobs import check_job
@@ -36,7 +38,7 @@ from app.store.prompts import get_prompt
 
 BYTES_PER_TOKEN = 4
 DEFAULT_REPLY_TOKENS = 350
-TRANSLATE_FRAME_TOKENS = 200
+TRANSLATE_FRAME_TOKENS = 1_200
 TRANSLATION_GROWTH = 1.33
 SAMPLE_ITEMS = 10_000
 SAMPLE_CALLS = 1_000
@@ -99,7 +101,8 @@ async def estimate_job(session: AsyncSession, settings: Settings, request: JobRe
         for prefix, item, pictures, reply in zip(prefix_tokens, item_tokens, shown, replies, strict=True)
     ]
     translated = min(items * pairs, request.policies.get("target_pairs") or items * pairs)
-    calls = {"generate": items, "translate": translated if languages else 0}
+    reads_back = read_translation_policy(request.policies.get("translation")).back_translation
+    calls = {"generate": items, "translate": translated * (1 + reads_back) if languages else 0}
     _, slots = await count_fleet(session)
     in_flight = int(request.limits.get("concurrency") or max(slots, settings.concurrency))
     return {

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.pipeline.values import Pair
+from app.pipeline.translating import Drafts
+from app.pipeline.values import Finding, Pair, Rejection
 from app.store.outcomes import Reply
 
 
@@ -47,8 +48,32 @@ class ItemUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedTranslation:
+    """The last translation into a language that was not taken (None where there was no text), and what is wrong."""
+
+    language: str
+    pair: Pair | None
+    findings: tuple[Finding, ...]
+    tries: int = 1
+
+    @property
+    def reason(self) -> str:
+        """All that was found, in words."""
+        return "; ".join(finding.detail for finding in self.findings)
+
+    def to_rejection(self) -> Rejection:
+        """The rejection that is stored of it."""
+        text = f"{self.pair.instruction}\n{self.pair.response}".strip() if self.pair else ""
+        return Rejection(self.findings[0].code, self.reason, text, self.pair, None, self.language)
+
+
+@dataclass(frozen=True, slots=True)
 class PairUnit:
-    """An English pair to be translated into `languages`, those it still lacks."""
+    """An English pair to be translated into `languages`, those it still lacks.
+
+    refused: what was wrong with earlier tries; drafts: translations that are to be read back next, by a call whose
+    fingerprint is theirs
+    """
 
     item_id: int
     sample: int
@@ -57,6 +82,8 @@ class PairUnit:
     fingerprint: int
     languages: tuple[str, ...]
     losses: int = 0
+    refused: tuple[RefusedTranslation, ...] = ()
+    drafts: Drafts = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def stream_cells(session: AsyncSession, languages: Sequence[str], *, has_images:
 
 
 def _rows_of(languages: Sequence[str], has_images: bool) -> dict[str, str]:
-    if not all(language.isalpha() for language in languages):
+    if not all(language.replace("-", "").isalnum() for language in languages):
         raise ValueError(f"{languages!r} are no language codes")
     others = [language for language in languages if language != "en"]
     translated = _TRANSLATED % {"id": public_id("pair", "t.id"), "languages": "{" + ",".join(others) + "}"}

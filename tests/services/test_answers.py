@@ -7,8 +7,9 @@ from app.pipeline.formats import PAIRS
 from app.pipeline.scripts import decide_by_script
 from app.pipeline.translating import source_fingerprint
 from app.pipeline.values import Pair, Prompt
-from app.services.answers import ItemUnit, PaidCall, PairUnit, read_item_answer, read_pair_answer
+from app.services.answers import ItemUnit, PaidCall, PairUnit, read_item_answer
 from app.services.claims import JobContext, share_concurrency
+from app.services.pair_answers import read_pair_answer
 from datasets.house_rules import HouseRule
 
 SOURCE = Pair("What stands beside the red car?", "A tall tree stands beside the red car.")
@@ -20,6 +21,9 @@ class Scripts:
 
     def detect(self, text: str) -> str | None:
         return decide_by_script(text)
+
+    def tell(self, text: str, language: str) -> str | None:
+        return None
 
 
 def job(*rules: HouseRule) -> JobContext:

@@ -209,4 +209,24 @@ TRANSLATED: dict[str, Phrases] = {
         ("الكرسي الخشبي", "المصباح", "القارب", "المقعد", "السلم", "الصندوق", "الباب الحديدي"),
         " ({numbers})",
     ),
+    "pt-BR": Phrases(
+        (
+            "O que se encontra bem ao lado de {thing} neste momento?",
+            "Por que alguém trouxe {thing} até este lugar?",
+            "Que pessoa estava usando {thing} durante toda a manhã?",
+            "Como ficaria este lugar se {thing} não estivesse mais aqui?",
+            "Será que {thing} está agora bem mais perto da porta?",
+            "Onde se deve guardar {thing} quando o trabalho terminar?",
+        ),
+        (
+            "Junto à parede está {thing}, então as pessoas ainda conseguem passar com facilidade.",
+            "Duas pessoas trouxeram {thing} há pouco e depois foram embora.",
+            "Está atrapalhando o caminho, por isso seria mais seguro mover {thing} para o lado.",
+            "Provavelmente um visitante, porque {thing} apareceu aqui hoje de manhã.",
+            "Sim, agora {thing} fica muito mais perto da entrada.",
+            "O lugar pareceria vazio, já que {thing} ocupa bastante espaço.",
+        ),
+        ("a bicicleta", "a cadeira de madeira", "o poste de luz", "o barco", "a mesa", "o guarda-chuva", "a mala"),
+        " ({numbers})",
+    ),
 }

@@ -17,6 +17,7 @@ from app.store.models.columns import (
     SHARD_STATES,
 )
 from app.store.models.datasets import Dataset, DatasetError, Image, Item, OrphanImage
+from app.store.models.glossaries import Glossary
 from app.store.models.jobs import Job, JobEvent, Prompt, Shard, Tally
 from app.store.models.outputs import Export, IdempotencyKey, Statistic, StatisticRun
 from app.store.models.pairs import Embedding, Pair, Rejection, Relation
@@ -40,6 +41,7 @@ __all__ = [
     "DatasetError",
     "Embedding",
     "Export",
+    "Glossary",
     "IdempotencyKey",
     "Image",
     "Item",

@@ -1,0 +1,37 @@
+"""Correct translations by hand: pairs the checks were tuned on, and pairs that were held out."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import orjson
+
+from app.pipeline.parity import Glossary, read_terms
+from app.pipeline.values import Pair
+
+TARGETS = ("zh", "ja", "es", "de", "fr", "ko", "ar")
+SETS = ("tuned", "held_out")
+_FOLDER = Path(__file__).parents[1] / "data" / "translations"
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """An English pair, what is right in each language, and the glossary of its names."""
+
+    source: Pair
+    right: dict[str, Pair]
+    glossary: Glossary
+
+
+@cache
+def load_translations(name: str) -> tuple[Translated, ...]:
+    """A set by its name, in the order of its file."""
+    entries = orjson.loads((_FOLDER / f"{name}.json").read_bytes())
+    return tuple(
+        Translated(
+            Pair(*entry["en"]),
+            {language: Pair(*entry[language]) for language in TARGETS},
+            Glossary(read_terms(entry.get("glossary", []))[0]),
+        )
+        for entry in entries
+    )
