@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from app.pipeline.grounding import Standing, Verdict
-from app.pipeline.text_features import compare, extract_features
+from app.pipeline.selecting.likeness import Likeness
 from app.pipeline.values import Pair, Rejection
 
 WEIGHTS: Mapping[str, float] = {
@@ -105,12 +105,9 @@ def measure_diversity(questions: Sequence[str]) -> float:
     """One less the mean likeness of each question to the other most like it; 1 for a single one."""
     if len(questions) < 2:
         return 1.0
-    features = extract_features(questions)
-    nearest = [
-        max(compare(one, other) for place, other in enumerate(features) if place != index)
-        for index, one in enumerate(features)
-    ]
-    return 1 - sum(nearest) / len(nearest)
+    rows = Likeness(questions).compare_all()
+    nearest = [max(score for other, score in enumerate(row) if other != index) for index, row in enumerate(rows)]
+    return max(0.0, 1 - sum(nearest) / len(nearest))
 
 
 def mean_scores(scores: Sequence[Scores]) -> dict[str, float | None]:

@@ -4,39 +4,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.pipeline.diversity import assign_clusters, choose_diverse, part_choice
-from app.pipeline.text_features import compare, extract_features
+from app.pipeline.selecting.likeness import Likeness
 
 CARS = [f"the {colour} car near the gate is gone" for colour in ("red", "blue", "white", "black", "grey")]
 PEOPLE = [f"a {who} walks over the wide square" for who in ("man", "woman", "child", "boy")]
 SNOW = ["snow covers every roof of this village now"]
 TEXTS = [*CARS, *PEOPLE, *SNOW]
+ALL = range(len(TEXTS))
+LIKENESS = Likeness(TEXTS)
 
 
 def test_each_group_of_like_texts_is_met_before_any_is_met_twice() -> None:
-    features = extract_features(TEXTS)
     for seed in range(20):
-        chosen = choose_diverse(features, 3, seed)
+        chosen = choose_diverse(LIKENESS, ALL, 3, seed)
         groups = [0 if place < 5 else 1 if place < 9 else 2 for place in chosen]
         assert sorted(groups) == [0, 1, 2]
 
 
 def test_the_seed_decides_and_what_is_given_stays_first() -> None:
-    features = extract_features(TEXTS)
-    assert choose_diverse(features, 5, 3) == choose_diverse(features, 5, 3)
-    assert len({tuple(choose_diverse(features, 1, seed)) for seed in range(20)}) > 3
-    assert choose_diverse(features, 4, 3, [7, 2])[:2] == [7, 2]
+    assert choose_diverse(LIKENESS, ALL, 5, 3) == choose_diverse(LIKENESS, ALL, 5, 3)
+    assert len({tuple(choose_diverse(LIKENESS, ALL, 1, seed)) for seed in range(20)}) > 3
+    assert choose_diverse(LIKENESS, ALL, 4, 3, [7, 2])[:2] == [7, 2]
 
 
-def test_a_text_without_words_or_a_language_without_spaces_is_compared_as_well() -> None:
-    features = extract_features(["", "红色的汽车停在大门旁边然后离开了", "红色的汽车停在大门旁边"])
-    assert compare(features[0], features[1]) == 0
-    assert compare(features[1], features[2]) > 0.5
-    assert sorted(choose_diverse(features, 9, 1)) == [0, 1, 2]
+def test_more_than_there_are_cannot_be_chosen_and_a_text_without_words_can() -> None:
+    likeness = Likeness(["", "红色的汽车停在大门旁边然后离开了", "红色的汽车停在大门旁边"])
+    assert sorted(choose_diverse(likeness, range(3), 9, 1)) == [0, 1, 2]
+    assert likeness.score_place(1)[2] > 0.5
+    assert likeness.score_place(1)[0] == 0
 
 
 def test_clusters_gather_what_is_alike_around_their_centres() -> None:
-    features = extract_features(TEXTS)
-    assert assign_clusters(features, [0, 5, 9]) == [0] * 5 + [1] * 4 + [2]
+    assert list(assign_clusters(LIKENESS, ALL, [0, 5, 9]).values()) == [0] * 5 + [1] * 4 + [2]
 
 
 @given(
@@ -48,10 +47,10 @@ def test_clusters_gather_what_is_alike_around_their_centres() -> None:
 def test_every_chosen_text_is_held_out_or_not_and_every_cluster_has_one_that_is_not(
     texts: list[str], held_out: int, clusters: int, seed: int
 ) -> None:
-    features = extract_features(texts)
-    chosen = choose_diverse(features, len(texts), seed)
+    likeness = Likeness(texts)
+    chosen = choose_diverse(likeness, range(len(texts)), len(texts), seed)
     held_out = min(held_out, len(chosen) - 1)
-    places = part_choice(features, chosen, held_out, clusters, seed, [])
+    places = part_choice(likeness, chosen, held_out, clusters, seed, [])
     assert [each.place for each in places] == list(range(len(texts)))
     assert sum(each.is_held_out for each in places) == held_out
     working = {each.cluster for each in places if not each.is_held_out}
@@ -60,9 +59,8 @@ def test_every_chosen_text_is_held_out_or_not_and_every_cluster_has_one_that_is_
 
 
 def test_what_a_person_chose_is_held_out_only_where_nothing_else_is_left() -> None:
-    features = extract_features(TEXTS)
-    chosen = choose_diverse(features, 6, 1, [0, 1, 2])
+    chosen = choose_diverse(LIKENESS, ALL, 6, 1, [0, 1, 2])
     for seed in range(10):
-        aside = {each.place for each in part_choice(features, chosen, 3, 2, seed, [0, 1, 2]) if each.is_held_out}
+        aside = {each.place for each in part_choice(LIKENESS, chosen, 3, 2, seed, [0, 1, 2]) if each.is_held_out}
         assert not aside & {0, 1, 2}
-    assert sum(each.is_held_out for each in part_choice(features, [0, 1, 2], 2, 2, 1, [0, 1, 2])) == 2
+    assert sum(each.is_held_out for each in part_choice(LIKENESS, [0, 1, 2], 2, 2, 1, [0, 1, 2])) == 2

@@ -29,6 +29,10 @@ class Likeness:
         """How alike each text is to this one, from 0 to 1; words that no text has do not count."""
         return self._compare(self._weigh(count_features(text)))
 
+    def score_place(self, place: int) -> list[float]:
+        """How alike each text is to the one at this place."""
+        return self._compare(self._vectors[place])
+
     def compare_all(self) -> list[list[float]]:
         """How alike each text is to each."""
         return [self._compare(vector) for vector in self._vectors]

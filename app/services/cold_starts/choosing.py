@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import Fault, InvalidRequestError, NotFoundError
 from app.ids import decode_id
 from app.pipeline.diversity import choose_diverse, part_choice
-from app.pipeline.text_features import extract_features
+from app.pipeline.selecting.likeness import Likeness
 from app.store.cold_starts import read_named_items, read_pool
 from app.store.models import Dataset
 
@@ -68,11 +68,11 @@ async def draw_pool(session: AsyncSession, dataset: Dataset, choice: Choice) -> 
 
 
 def choose_items(pool: Pool, choice: Choice) -> list[dict[str, Any]]:
-    """The chosen items as {item_id, position, cluster, held_out}, by position; 200 of a full pool take a second."""
+    """The chosen items as {item_id, position, cluster, held_out}, by position; 200 of a full pool take 0.4 s."""
     positions = sorted(pool.items)
-    features = extract_features([pool.items[position][1] for position in positions])
+    likeness = Likeness([pool.items[position][1] for position in positions])
     by_hand = [positions.index(position) for position in pool.named]
-    chosen = choose_diverse(features, choice.items, choice.seed, by_hand)
+    chosen = choose_diverse(likeness, range(len(positions)), choice.items, choice.seed, by_hand)
     held_out = max(1, min(choice.held_out, len(chosen) - 1))
     return [
         {
@@ -81,7 +81,7 @@ def choose_items(pool: Pool, choice: Choice) -> list[dict[str, Any]]:
             "cluster": each.cluster,
             "held_out": each.is_held_out,
         }
-        for each in part_choice(features, chosen, held_out, choice.clusters, choice.seed, by_hand)
+        for each in part_choice(likeness, chosen, held_out, choice.clusters, choice.seed, by_hand)
     ]
 
 
