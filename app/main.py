@@ -16,6 +16,7 @@ from app.api import (
     datasets,
     events,
     exports,
+    filters,
     glossaries,
     images,
     jobs,
@@ -107,7 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
-    for module in (datasets, glossaries, kinds, prompts, cold_starts, jobs, records):
+    for module in (datasets, glossaries, kinds, filters, prompts, cold_starts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
     for module in (events, pairs, exports, images, shown, statistics):
         app.include_router(module.router, prefix="/v1")

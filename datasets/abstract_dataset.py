@@ -37,6 +37,7 @@ class AbstractDataset:
     image_id_pattern: the shape of image ids, for people
     picture_files: names under which pictures of this kind are published, for people; see `image_id_of`
     house_rules: what pairs of this kind must not do
+    filters: what general rules of the filter do to them (reject, flag, repair, off), where it is not the default
     relation_rule: which pairs relate to a pair: `none`, those of the `same_images` or of the `same_source` id (a
         clip, an album), `earlier_rounds` of the conversation, or those of `similar_texts` or `similar_images`
     train_rule: what XX_train.json holds: `empty` lists, the `related` ids, the `first_two` of them, or the
@@ -56,6 +57,7 @@ class AbstractDataset:
     picture_files: ClassVar[tuple[str, ...]] = ()
     prompt_file: ClassVar[str] = ""
     house_rules: ClassVar[tuple[HouseRule, ...]] = ()
+    filters: ClassVar[Mapping[str, str]] = {}
     relation_rule: ClassVar[RelationRule] = "same_images"
     train_rule: ClassVar[TrainRule] = "related"
     reply_grammar: ClassVar[str] = "pairs"

@@ -1,6 +1,6 @@
 """Videos that people recorded with a camera on their heads, narrated moment by moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from datasets.abstract_dataset import check_query_input
@@ -32,6 +32,7 @@ class Ego4D(Footage):
     picture_files: ClassVar[tuple[str, ...]] = ("video_uid/3.jpg", "video_uid_00000003.jpg")
     prompt_file = "ego4d.json"
     frame_digits = 8
+    filters: ClassVar[Mapping[str, str]] = {"answers_as_itself": "off"}  # "I" asks, and may be answered so
     fewest_pairs = 6
     record_cap_bytes = 16 * 1024 * 1024
     house_rules: ClassVar[tuple[HouseRule, ...]] = (

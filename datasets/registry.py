@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,11 @@ class KindInfo:
     def house_rules(self) -> tuple[HouseRule, ...]:
         """What pairs of this kind must not do."""
         return self.cls.house_rules
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        """What general rules of the filter do to its pairs, where that is not the default."""
+        return self.cls.filters
 
     @property
     def relation_rule(self) -> RelationRule:

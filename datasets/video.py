@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, ClassVar
 
 from datasets.abstract_dataset import AbstractDataset, RelationRule, check_query_input
@@ -66,6 +66,7 @@ class TVCaptions(Footage):
     picture_files: ClassVar[tuple[str, ...]] = ("castle_s01e01_seg02_clip_00/3.jpg", "s02e14_seg02_clip_02_0003.jpg")
     prompt_file = "tv_captions.json"
     house_rules: ClassVar[tuple[HouseRule, ...]] = (MENTIONS_ANNOTATION, NAMES_CHARACTERS)
+    filters: ClassVar[Mapping[str, str]] = {"exact_time": "flag"}
 
     def read_record(self, record: Record) -> QueryInput:
         """The descriptions, numbered from 1."""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.api.deps import Body, ResourcesDep, begin_reading, begin_writing
 from app.api.examples import ExamplesBody
+from app.api.filters import FiltersBody
 from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
 from app.api.job_views import JobList, JobView
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource
@@ -111,6 +112,7 @@ class JobBody(Body):
         None, max_length=40, description="Which pairs relate to a pair; the rule of the dataset's kind by default."
     )
     grounding: GroundingBody | None = Field(None, description="Check what pairs claim; off by default.")
+    filters: FiltersBody | None = Field(None, description="What the rules of the filter do; see GET /v1/filters.")
 
 
 class RerunBody(Body):

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from app.api.filters import FilterRuleBody
 from app.api.pages import answer_json, answer_resource
-from app.services.kinds import get_kind_body, list_broken_bodies, list_kind_bodies
+from app.services.filters import describe_kind_fully
+from app.services.kinds import list_broken_bodies, list_kind_bodies
 
 router = APIRouter(tags=["kinds"])
 
@@ -40,6 +42,7 @@ class KindBody(BaseModel):
 class KindDetailBody(KindBody):
     prompt: dict[str, Any] | None
     prompt_error: str | None
+    filters: list[FilterRuleBody]
 
 
 class KindListBody(BaseModel):
@@ -60,7 +63,7 @@ async def list_kinds() -> Response:
 
 @router.get("/kinds/{kind}", response_model=KindDetailBody, summary="Read a kind with its prompt and file format")
 async def get_kind(request: Request, kind: str) -> Response:
-    return answer_resource(request, await asyncio.to_thread(get_kind_body, kind))
+    return answer_resource(request, await asyncio.to_thread(describe_kind_fully, kind))
 
 
 def _list_all() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.errors import Fault
+from app.pipeline.filtering import check_filters
 from app.pipeline.grounding import check_grounding
 from app.pipeline.judging import JUDGING, check_judging
 from app.pipeline.quotas import check_pairs_per_item, check_target_pairs
@@ -15,6 +16,7 @@ POLICIES = ("examples", "filters", "grounding", "translation", "target_pairs", "
 
 READERS: dict[str, Callable[[Any], list[Fault]]] = {
     "examples": check_selection,
+    "filters": check_filters,
     "grounding": check_grounding,
     "target_pairs": check_target_pairs,
     "pairs_per_item": check_pairs_per_item,

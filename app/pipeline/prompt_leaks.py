@@ -68,8 +68,12 @@ def may_overlap(prompt: Prompt, texts: str) -> bool:
 
     A passage of 60 characters holds a whole block of 30, wherever the blocks begin.
     """
+    return may_overlap_folded(prompt, fold_text(texts))
+
+
+def may_overlap_folded(prompt: Prompt, folded: str) -> bool:
+    """The same for texts that `fold_text` has folded."""
     windows = know_prompt(prompt).windows
-    folded = fold_text(texts)
     blocks = [folded[start : start + _WINDOW] for start in range(0, len(folded) - _WINDOW + 1, _WINDOW)]
     return not windows.isdisjoint(blocks)
 

@@ -75,11 +75,11 @@ LITERALS: dict[str, tuple[str, ...]] = {
 
 def find_suspicions(joined: str) -> set[str]:
     """The reasons in LITERALS that any of several texts, joined by newlines, can have; the patterns then decide."""
-    folded = _fold_case(f"\n{joined}")
+    folded = fold_case(f"\n{joined}")
     return {reason for reason, literals in LITERALS.items() if any(map(folded.__contains__, literals))}
 
 
-def _fold_case(text: str) -> str:
+def fold_case(text: str) -> str:
     """Folded as patterns ignore case: for them the Turkish i, dotless or a capital with a dot, is an i as well."""
     folded = text.casefold()
     return folded if folded.isascii() else folded.replace("ı", "i").replace("i\u0307", "i")

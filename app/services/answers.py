@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.costing import cost_micros
-from app.pipeline.filtering import filter_pairs
+from app.pipeline.filtering import FilterResult, filter_pairs
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
 from app.services.further import end_failed, join_replies, most_of_reply, place_conversations
@@ -59,6 +59,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         place_conversations(job, parsed.pairs, unit),
         rejections,
         house_rules=job.house_rules,
+        plan=job.filters,
         prompt=job.prompt,
         sentences=unit.sentences,
         fewest=job.fewest_pairs if job.pairs_per_item is None else 1,
@@ -67,10 +68,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         earlier=kept,
     )
     code = None if result.accepted else ("all_rejected" if parsed.pairs else "no_pairs")
-    pairs = tuple(
-        NewPair(ordinal, "en", pair.instruction, pair.response, count_words(pair), conversation=pair.conversation)
-        for ordinal, pair in enumerate(result.accepted, start=len(kept))
-    )
+    pairs = tuple(_english(result, place, pair, len(kept)) for place, pair in enumerate(result.accepted))
     outcome = make_outcome(
         job, Stage.GENERATE, unit, call, completion,
         verdict="done" if pairs else "failed",
@@ -147,6 +145,19 @@ def poison_unit(job: JobContext, stage: str, unit: ItemUnit | PairUnit, detail: 
 def count_words(pair: Pair) -> int:
     """Words of instruction and response, split at white space."""
     return len(pair.instruction.split()) + len(pair.response.split())
+
+
+def _english(result: FilterResult, place: int, pair: Pair, before: int) -> NewPair:
+    return NewPair(
+        before + place,
+        "en",
+        pair.instruction,
+        pair.response,
+        count_words(pair),
+        conversation=pair.conversation,
+        findings=result.findings.get(place, ()),
+        repairs=result.repairs.get(place, ()),
+    )
 
 
 def _describe(rejections: Sequence[Rejection]) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
+from app.pipeline.filtering import FilterPlan
 from app.pipeline.formats import ReplyGrammar
 from app.pipeline.judging import JUDGING, VERDICTS
 from app.pipeline.lifecycle import RUNNING_STATES
@@ -19,6 +20,7 @@ from app.pipeline.relating import FORMER_RULE
 from app.pipeline.seeing import Vision, add_seeing_note, read_vision
 from app.pipeline.selecting import Selection, read_selection
 from app.pipeline.values import Prompt
+from app.services.filters import BASELINE_ONLY, plan_of_kind
 from app.services.glossaries import read_glossary
 from app.services.kinds import grammar_of, kind_of
 from app.services.prompts import to_prompt
@@ -64,6 +66,7 @@ class JobContext:
     policies: Mapping[str, Any] = field(default_factory=dict)
     glossary: Glossary = NO_GLOSSARY
     expected_pairs: int = DEFAULT_PAIRS
+    filters: FilterPlan | None = None
 
     @property
     def pairs_per_item(self) -> int | None:
@@ -142,10 +145,11 @@ async def _claim(session: AsyncSession, job_id: int, shard_id: int, owner: str, 
     await lose_older_calls(session, lease.shard_id, lease.fence)
     if job.state == "queued":
         await move_job(session, job, "in_progress")
-    return Claim(lease, await _read_context(session, job, calls))
+    return Claim(lease, await read_context(session, job, calls))
 
 
-async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard: int) -> JobContext:
+async def read_context(session: AsyncSession, job: models.Job, calls_per_shard: int) -> JobContext:
+    """The job as its workers see it, by what its row says now."""
     prompt = await session.get_one(models.Prompt, job.prompt_id)
     dataset = await session.get_one(models.Dataset, job.dataset_id)
     kind = kind_of(dataset.kind)
@@ -172,6 +176,7 @@ async def _read_context(session: AsyncSession, job: models.Job, calls_per_shard:
         vision=vision,
         policies=job.policies,
         expected_pairs=expect_pairs(shown, wanted) if job.policies.get("target_pairs") else DEFAULT_PAIRS,
+        filters=BASELINE_ONLY if JUDGING in job.policies else plan_of_kind(kind, job.policies.get("filters")),
         glossary=await read_glossary(session, job.dataset_id) if job.languages else NO_GLOSSARY,
         grammar=VERDICTS if JUDGING in job.policies else grammar_of(kind),
     )

@@ -18,6 +18,7 @@ from app.pipeline.seeing import Vision, read_vision
 from app.pipeline.sharding import check_slice, choose_positions
 from app.pipeline.translating import check_languages
 from app.pipeline.values import Stage
+from app.services.filters import check_filters_of_kind
 from app.services.kinds import kind_of
 from app.services.prompts import ensure_kind_prompt
 from app.settings import Settings
@@ -88,6 +89,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += _check_vector_price(settings, relation_rule, request.limits)
     faults += check_policies(request.policies)
     faults += check_against_kind(request.policies.get("pairs_per_item"), kind.most_pairs, kind.name)
+    faults += check_filters_of_kind(request.policies.get("filters"), kind)
     faults += _check_rest(request)
     vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
     faults += unseen

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.pipeline.filtering import RULES, Candidate, ReplyContext, choose_rules
+from app.pipeline.filtering import RULES, Candidate, ReplyContext, plan_filters
+from app.pipeline.filtering.rules import ReplyText
 from app.pipeline.prompt_leaks import key_of
 from app.pipeline.telltales import CANARY, ERROR_TEXT, FRAME_MARK, LEAKED_ANNOTATION, LITERALS, REFUSAL, find_suspicions
 from app.pipeline.values import Pair, Prompt
@@ -53,6 +54,14 @@ _SUSPICIOUS = st.one_of(
 )
 
 
+def _choose(pairs: list[Pair]) -> set[str]:
+    """Those that look at the pairs after the look at the whole reply."""
+    return {
+        rule.code
+        for rule in plan_filters().choose(ReplyText.of(pairs, [key_of(pair) for pair in pairs]), _PROMPT).refusing
+    }
+
+
 def _broken_rules(pairs: list[Pair]) -> set[str]:
     """By every pattern on every pair, without a look before."""
     broken = set()
@@ -65,7 +74,7 @@ def _broken_rules(pairs: list[Pair]) -> set[str]:
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.builds(Pair, _SUSPICIOUS, _SUSPICIOUS), max_size=3))
 def test_a_rule_that_any_pair_breaks_is_chosen(pairs: list[Pair]) -> None:
-    chosen = {reason for reason, _ in choose_rules(pairs, _PROMPT)}
+    chosen = _choose(pairs)
     assert _broken_rules(pairs) <= chosen
     assert chosen >= RULES.keys() - LITERALS.keys()
 
@@ -105,7 +114,7 @@ def test_every_literal_is_needed_by_a_text_of_its_own(reason: str) -> None:
 
 def test_a_reply_without_telltales_is_spared_the_patterns() -> None:
     pairs = [Pair("What is different?", "The white van is gone, and two people walk where it stood.")]
-    assert not {reason for reason, _ in choose_rules(pairs, _PROMPT)} & LITERALS.keys()
+    assert not _choose(pairs) & LITERALS.keys()
 
 
 def test_every_case_that_patterns_ignore_is_folded() -> None:

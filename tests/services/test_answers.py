@@ -1,8 +1,11 @@
 """From a raw reply to an outcome, by values: nothing that a reply or a rule does reaches the worker."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
+from app.pipeline.filtering import plan_filters
 from app.pipeline.formats import PAIRS
 from app.pipeline.scripts import decide_by_script
 from app.pipeline.translating import source_fingerprint
@@ -95,3 +98,23 @@ def test_a_bound_on_calls_is_shared_out_exactly(concurrency: int) -> None:
     shards, calls = share_concurrency(concurrency)
     assert shards * calls == concurrency
     assert 1 <= shards <= 64
+
+
+def test_what_rules_find_and_mend_goes_with_the_pairs() -> None:
+    asked = {"instruction": "Question: Who waits there?", "response": "See https://example.org  for the names."}
+    outcome = read_item_answer(job(), ItemUnit(1, "a car"), PaidCall(9, "ok"), reply({"pairs": [asked]}))
+    [pair] = outcome.pairs
+    assert (pair.instruction, pair.response) == ("Who waits there?", "See https://example.org for the names.")
+    assert pair.flags == ("url",)
+    assert [repair.rule for repair in pair.repairs] == ["leftover_label", "white_space"]
+    assert pair.repairs[0].before == Pair(asked["instruction"], asked["response"])
+
+
+def test_a_refused_pair_is_kept_as_the_model_wrote_it() -> None:
+    policy = plan_filters({"rules": {"url": "reject"}})
+    asked = {"instruction": "Question: Who waits there?", "response": "See https://example.org for the names."}
+    strict = replace(job(), filters=policy)
+    outcome = read_item_answer(strict, ItemUnit(1, "a car"), PaidCall(9, "ok"), reply({"pairs": [asked]}))
+    assert (outcome.pairs, outcome.code) == ((), "all_rejected")
+    [rejection] = outcome.rejections
+    assert (rejection.reason, rejection.pair) == ("url", Pair(asked["instruction"], asked["response"]))
