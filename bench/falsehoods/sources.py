@@ -3,11 +3,12 @@
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 Split = Literal["development", "reported"]
+Phrasing = TypeVar("Phrasing")
 BoxSides = tuple[str, float, float, float, float]
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -73,12 +74,24 @@ def read_source(text: str) -> Source:
     return Source(text, events=events)
 
 
-def frame_line(line: str, split: Split) -> str:
-    """A line of somebody's as a sentence of an answer."""
-    said = line.strip().rstrip(".")
-    if split == "development":
-        return f"{capitalise(said)}."
-    return f"Comparing what is to be seen, {said[:1].lower()}{said[1:]}."
+def pick(phrasings: dict[Split, Sequence[Phrasing]], split: Split, rng: random.Random) -> Phrasing:
+    """One of the phrasings of a split."""
+    return rng.choice(phrasings[split])
+
+
+_LINES: dict[Split, Sequence[str]] = {
+    "development": ("{A}.", "Comparing what is to be seen, {a}."),
+    "reported": ("What stands out is this: {a}.", "It seems plain enough to me and to anyone else here: {a}."),
+}
+
+
+def frame_line(line: str, split: Split, false: str) -> tuple[str, str]:
+    """A line of somebody's as a sentence of an answer, and the false line in the same frame."""
+    phrasings = _LINES[split]
+    frame = phrasings[len(line) % len(phrasings)]
+    said = [text.strip().rstrip(".") for text in (line, false)]
+    true, wrong = (frame.format(A=capitalise(text), a=f"{text[:1].lower()}{text[1:]}") for text in said)
+    return true, wrong
 
 
 def capitalise(text: str) -> str:

@@ -10,7 +10,8 @@ from app.pipeline.grounding.words import COLOURS, NEGATIONS, SCENE_WORDS, are_al
 _ASKS_YES_OR_NO = split_words("is are was were does do did has have can could")
 _EMPTY = split_words(
     "is are was were do does did has have can could the a an any there in of at on this that these those it its "
-    "you see be seen visible present shown here some also being currently what color colour"
+    "you see be seen visible present shown here some also being currently what color "
+    "colour to contain contains show shows depict depicts include includes exist exists anywhere within located"
 ) | SCENE_WORDS  # fmt: skip
 _ASKS_FOR_COLOUR = (["what", "color"], ["what", "colour"])
 

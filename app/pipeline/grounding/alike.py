@@ -19,6 +19,7 @@ _SLIGHT = split_words(
 _CHANGING = frozenset((*NUMBERS, *COLOURS, "left", "right", "image", "picture", "photo", "now"))
 _SHARE = 0.7
 _LEAST_WORDS = 2
+_SHARE_OF_REMARK = 0.8
 
 
 @lru_cache(maxsize=1024)
@@ -28,9 +29,12 @@ def stems_of(text: str) -> frozenset[str]:
 
 
 def say_the_same(words: list[str], remark: list[str]) -> bool:
-    """Whether most of what the words tell is in the remark, whatever the numbers, colours and sides."""
-    told = _tell(words)
-    return len(told) >= _LEAST_WORDS and len(told & _tell(remark)) >= _SHARE * len(told)
+    """Whether most of what one tells is in the other, whatever the numbers, colours and sides."""
+    told, known = _tell(words), _tell(remark)
+    common = len(told & known)
+    if common < _LEAST_WORDS:
+        return False
+    return common >= _SHARE * len(told) or common >= _SHARE_OF_REMARK * len(known)
 
 
 def _tell(words: list[str]) -> frozenset[str]:

@@ -24,16 +24,22 @@ _DENIED = (
     r"(?:\bnot|n't|\b(?:isn|doesn|aren|wasn|weren) t|\bno|\bnever|\bwithout|\black(?:s|ing)?|\babsent from"
     r"|\bmissing (?:from|in))"
 )
+_LACKS = (
+    r"(?:is |has )?(?:lack(?:s|ing)?|missing|(?:does|do)(?: not|n't|n t)|doesn t|without|shows no|has no|contains no)"
+)
 _CHANGE = re.compile(
     rf"(?P<stays>\b(?:no longer|not|never) (?:missing|gone)|\bnew (?:position|place|spot|location|direction))"
+    rf"|(?P<later_lacks>{_LATER} (?:is |also )?{_LACKS}\b)|(?P<earlier_lacks>{_EARLIER} (?:is |also )?{_LACKS}\b)"
     rf"|(?P<gone>{_DENIED}\b[^,;.]{{0,60}}?\b{_LATER})"
     rf"|(?P<come>{_DENIED}\b[^,;.]{{0,60}}?\b{_EARLIER})"
     rf"|(?P<only_first>\bonly\b[^,;.]{{0,30}}?\b{_EARLIER})"
     rf"|(?P<only_second>\bonly\b[^,;.]{{0,30}}?\b{_LATER})"
     r"|(?P<vanish>\b(?:gone|missing|vanish\w*|disappear\w*"
     r"|no longer (?:there|here|present|visible|seen|shown|in|on|a|any)"
-    r"|(?:has|have) left|removed|driven (?:off|away)|drove (?:off|away)|departed)\b)"
+    r"|absent|not (?:there|here|visible|present) any ?more|(?:has|have) left|removed"
+    r"|driven (?:off|away)|drove (?:off|away)|departed)\b)"
     r"|(?P<appear>\b(?:appeared|appears?(?= (?:in|on|at|near|beside|next|behind))|arrived|newly|is new|are new|added"
+    r"|(?:has|have) (?:come|entered|joined)"
     r"|new(?= (?:\w+ ){0,2}(?:car|person|people|truck|man|woman|van|vehicle|bus|suv))|shown up|emerged"
     r"|(?:is|are) now (?:a|an|two|three|four|five|several|some|people|visible|present)"
     r"|now (?:there|visible|present))\b)"
@@ -45,15 +51,17 @@ _GATE = re.compile(
     r"|first|before|after|earlier|later|shift|differ|image|changed|identical|same"
 )
 _POLARITY = {
-    "gone": "vanished", "only_first": "vanished", "vanish": "vanished",
+    "gone": "vanished", "later_lacks": "vanished", "earlier_lacks": "appeared", "only_first": "vanished", "vanish": "vanished",
     "come": "appeared", "only_second": "appeared", "appear": "appeared",
     "move": "moved", "stays": "",
 }  # fmt: skip
 _NOTHING = re.compile(
     r"\b(?:there (?:are|is|were|seems? to be|appears? to be) no"
     r" (?:visible |apparent |noticeable |obvious )?(?:differences?|changes?)"
-    r"|no (?:visible |apparent )?differences?$|nothing (?:has |have )?(?:changed|differs|is different)"
+    r"|no (?:visible |apparent )?differences?$|nothing (?:has |have |seems to have )?(?:changed|differs|is different)"
+    r"|unchanged"
     r"|(?:pictures?|images?|photos?|scenes?) (?:are|look|is) (?:exactly |completely )?(?:identical|the same)"
+    r"|(?:show|shows|see|spot|find|notice) (?:exactly )?(?:the same scene|no (?:difference|change)s?)"
     r"|(?:do|can|could) ?(?:not|n't) (?:notice|see|find|spot) any (?:differences?|changes?))"
 )
 _BREAKS = split_words(", : while whereas but although though")

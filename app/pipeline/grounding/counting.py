@@ -15,10 +15,25 @@ from app.pipeline.grounding.claims import (
 )
 from app.pipeline.grounding.nouns import COCO, KINDS, are_confusable, is_a
 from app.pipeline.grounding.reading import Mention, Sentence, read_number
-from app.pipeline.grounding.words import NUMBERS, RELATIVE_NUMBERS, split_words
+from app.pipeline.grounding.words import NUMBERS, RELATIVE_NUMBERS, list_words, split_words
 
+_EARLY = 3
 _MOST_SURE_BOXES = 9  # annotators stop at about ten of a kind
-_THERE_ARE = (["there", "are"], ["there", "is"], ["there's"], ["a", "total", "of"], ["can", "see"], ["i", "see"])
+_THERE_ARE = tuple(
+    list_words(words)
+    for words in (
+        "there are",
+        "there is",
+        "there's",
+        "a total of",
+        "can see",
+        "i see",
+        "i count",
+        "shows",
+        "contains",
+        "features",
+    )
+)
 _EXACTLY = split_words("exactly only just precisely")
 
 
@@ -92,11 +107,13 @@ def _find_asked(pair: ReadPair) -> str | None:
     """What `How many … are there?` asks for, where it asks for all of them."""
     for question in pair.instruction:
         words = question.words
-        if words[:2] != ["how", "many"] or len(question.mentions) != 1:
+        if len(question.mentions) != 1 or not (words[:2] == ["how", "many"] or "number" in words[:5]):
             continue
         mention = question.mentions[0]
-        rest = [word for word in words[mention.at + 1 :] if word not in ("are", "is", "there", "do", "you", "see")]
-        if mention.at <= 4 and not mention.colours and is_unrestricted(_cut(question, rest), mention):
+        rest = [
+            word for word in words[mention.at + 1 :] if word not in ("are", "is", "there", "do", "you", "see", "count")
+        ]
+        if mention.at <= 6 and not mention.colours and is_unrestricted(_cut(question, rest), mention):
             return mention.noun
     return None
 
@@ -122,7 +139,7 @@ def _is_counted(sentence: Sentence, mention: Mention) -> bool:
 def _read_bare_number(sentence: Sentence, asked: str) -> Iterator[NumberClaim]:
     """`Three.` or `There are three in the picture.`, with nothing else that is named."""
     places = [place for place, word in enumerate(sentence.words) if word in NUMBERS or word.isdecimal()]
-    if len(places) == 1 and not sentence.mentions and places[0] <= 3:
+    if len(places) == 1 and not sentence.mentions and places[0] <= _EARLY:
         place = places[0]
         rest = Mention(asked, place, place, plural=True)
         number = read_number(sentence.words[place])
@@ -136,6 +153,7 @@ def _is_total(sentence: Sentence, mention: Mention) -> bool:
     if before and before[-1] in _EXACTLY:
         before = before[:-1]
     is_listed = any(before[-len(opening) :] == opening for opening in _THERE_ARE)
+    is_listed = is_listed or (not before and mention.at + 1 < len(sentence.words))  # `Two dogs are visible.`
     return is_listed and not mention.colours and mention.at - mention.first == 1 and is_unrestricted(sentence, mention)
 
 

@@ -13,29 +13,35 @@ _SHARE = 0.5
 _LEAD = 1.3
 
 _BEFORE_AFTER = re.compile(
-    r"(?:,? ?\b(?P<later>(?:shortly |right |immediately |just )?after(?! that\b| this\b|wards?\b)(?: which)?)"
-    r"|,? ?\b(?P<earlier>(?:shortly |right |immediately |just )?before(?! that\b| this\b|hand\b)"
-    r"|and then|, then|followed by|, after which|and afterwards?|, and finally))\b"
+    r"(?:,? ?\b(?P<later>(?:shortly |right |immediately |just )?after(?! that\b| this\b|wards?\b)|once)"
+    r"|,? ?\b(?P<earlier>(?:shortly |right |immediately |just )?before(?! that\b| this\b|hand\b)|prior to"
+    r"|and then|, then|and next|followed by|, after which|and (?:later|afterwards?)|, and finally))\b"
 )
 _NEXT = re.compile(
-    r"^\W*(?:then|next|after (?:that|this)|afterwards?|finally|later(?: on)?|lastly|subsequently)\b[ ,]*"
+    r"^\W*(?:and |only )?(?:then|next|after (?:that|this)|afterwards?|finally|later(?: on)?|lastly|subsequently"
+    r"|following (?:that|this)|in the end)\b[ ,]*"
 )
-_FIRST = re.compile(r"^\W*(?:first|firstly|initially|to begin with|at first)\b[ ,]*")
+_FIRST = re.compile(r"^\W*(?:first(?: of all)?|firstly|initially|to (?:begin|start) with|at first)\b[ ,]*")
 _ASKED_AFTER = re.compile(r"^(?:what|who)\b.*\b(?P<which>after|before|following)\b (?P<clause>[^?]{10,})\?")
+_PART = r"(?:seconds?|moments?|minutes?|scenes?|part|half|third|shots?)"
+_OF_IT = r"(?: of the \w+| (?:in|into) the (?:video|clip|film|footage))?"
 _AT_START = re.compile(
-    r"\b(?:at|in|near|towards?|from) the (?:very |opening |)?(?:start|beginning|outset|opening)\b(?: of the \w+)?"
-    r"|^\W*(?:initially|the \w+ (?:starts|begins|opens) with)\b|\bin the first half\b(?: of the \w+)?"
+    rf"\b(?:at|in|near|towards?|from) the (?:very )?(?:start|beginning|outset|opening)\b{_OF_IT}"
+    rf"|\bin the (?:first|opening|initial) (?:few )?{_PART}\b{_OF_IT}|\bearly(?: on)?\b{_OF_IT}"
+    r"|\b(?:when|as|while) the (?:video|clip|film|footage) (?:begins|starts|opens)\b"
+    r"|^\W*(?:initially|the \w+ (?:starts|begins|opens) with)\b"
 )
-
 _AT_END = re.compile(
-    r"\b(?:at|in|near|towards?|by) the (?:very )?(?:end|close|conclusion)\b(?: of the \w+)?"
+    rf"\b(?:at|in|near|towards?|by) the (?:very )?(?:end|close|conclusion)\b{_OF_IT}"
+    rf"|\bin the (?:second|last|final|closing|latter) (?:few )?{_PART}\b{_OF_IT}|\blate(?: on)?\b{_OF_IT}"
+    r"|\b(?:when|as|while|before) the (?:video|clip|film|footage) "
+    r"(?:ends|closes|finishes|is about to end|comes to an end)\b"
     r"|^\W*(?:the \w+ (?:ends|concludes|closes|finishes) (?:with|by))\b"
-    r"|\bin the (?:second|last|final) half\b(?: of the \w+)?"
 )
 _SECONDS = re.compile(
     r"\b(?P<how>at|around|about|by|after|from|for|lasts?(?: for| about)?|takes?)? ?(?:the |about |around |roughly )?"
-    r"(?:(?P<minutes>\d{1,2}):(?P<rest>\d\d)|(?P<number>\d+(?:\.\d+)?)(?:[- ]?(?:s|secs?|seconds?)))\b"
-    r"(?: mark)?(?: into the \w+)?"
+    r"(?:(?P<minutes>\d{1,2}):(?P<rest>\d\d)|second (?P<at>\d+)|(?P<number>\d+(?:\.\d+)?)(?:[- ]?(?:s|secs?|seconds?)))"
+    r"\b(?: mark)?(?: into the \w+| in\b)?"
 )
 
 
@@ -141,7 +147,7 @@ def _place_in_time(match: re.Match[str], event: Event, duration: float, pattern:
 
 
 def _fits_seconds(match: re.Match[str], event: Event, duration: float) -> bool:
-    number = float(match["number"] or 60 * int(match["minutes"]) + int(match["rest"]))
+    number = float(match["number"] or match["at"] or 60 * int(match["minutes"]) + int(match["rest"]))
     slack = max(2.0, duration / 20)
     how = match["how"] or ""
     if how == "for" or how.startswith(("last", "take")):

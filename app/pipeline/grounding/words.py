@@ -65,7 +65,7 @@ NEGATIONS = split_words("no not without never neither none nobody nothing isn't 
 
 _REST_OF_SCENE = split_words(
     "in the this whole entire image picture photo photograph scene frame shot view video clip visible present "
-    "here seen shown can be total altogether all at overall that i is are pictured depicted"
+    "here seen shown can be total altogether all at overall that i is are pictured depicted of them"
 )
 
 
