@@ -221,7 +221,7 @@ class ShardRun:
 
         left = await self._read_stored(Stage.GENERATE, units, read)
         items = [(unit, rounds) for unit, rounds in left if isinstance(unit, ItemUnit)]
-        asked, ended = await sort_items(self._desk.sessions, job, items)
+        asked, ended = await sort_items(self._desk.sessions, job, items, is_again=self.claim.lease.reset)
         await self._record(ended)
         return [Ask(self, Stage.GENERATE, unit, rounds=rounds) for unit, rounds in asked]
 

@@ -72,7 +72,10 @@ class VisionBody(Body):
 class GroundingBody(Body):
     """What becomes of pairs with claims that the annotation, or another pair of the item, contradicts."""
 
-    policy: Literal["off", "flag", "reject"]
+    policy: Literal["off", "flag", "reject", "repair"] = Field(
+        description="`repair` asks the model once to write such pairs again, by a further paid call."
+    )
+    then: Literal["flag", "reject"] = Field("flag", description="What is done about what is wrong after a repair.")
     classes: list[ClaimClass] | None = Field(None, max_length=20, description="What is checked; everything by default.")
 
 

@@ -9,8 +9,8 @@ from app.pipeline.costing import cost_micros
 from app.pipeline.filtering import FilterResult, filter_pairs
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
-from app.services.further import end_failed, join_replies, most_of_reply, place_conversations
-from app.services.grounding import ground_outcome
+from app.services.further import end_failed, most_of_reply, place_conversations
+from app.services.mending import conclude_reply
 from app.services.units import ItemUnit, PaidCall, PairUnit, Unit
 from app.store.outcomes import NewPair, Outcome
 
@@ -77,8 +77,7 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         pairs=pairs,
         rejections=tuple(result.rejections),
     )  # fmt: skip
-    outcome = ground_outcome(job, unit.sentences, outcome)
-    return join_replies(job, unit, call, outcome, rounds)
+    return conclude_reply(job, unit, call, outcome, rounds)
 
 
 def fail_call(

@@ -25,17 +25,22 @@ from app.store.outcomes import Ending, Outcome, Reply
 def missing_pairs(job: JobContext, unit: ItemUnit) -> int | None:
     """How many pairs the item lacks; None where nobody said how many it is to have."""
     wanted = job.pairs_per_item
-    return None if wanted is None else wanted - sum(len(reply.pairs) for reply in unit.earlier)
+    if wanted is None or unit.mending is not None:
+        return None if wanted is None or unit.mending is None else unit.mending.pairs
+    return wanted - sum(len(reply.pairs) for reply in unit.earlier)
 
 
 def most_of_reply(job: JobContext, unit: ItemUnit) -> int | None:
     """How many pairs of the next reply are kept: no more than the kind allows, and than are missing."""
-    bounds = [bound for bound in (job.most_pairs, missing_pairs(job, unit)) if bound is not None]
+    asked = missing_pairs(job, unit) if unit.mending is None else unit.mending.pairs
+    bounds = [bound for bound in (job.most_pairs, asked) if bound is not None]
     return min(bounds, default=None)
 
 
 def note_of(job: JobContext, unit: ItemUnit) -> str:
     """The lines that follow the annotation in a request about the item; empty where no number is asked for."""
+    if unit.mending is not None:
+        return unit.mending.note
     missing = missing_pairs(job, unit)
     if missing is None:
         return ""
@@ -68,7 +73,7 @@ def join_replies(job: JobContext, unit: ItemUnit, call: PaidCall, outcome: Outco
     if missing is not None and len(outcome.pairs) < missing and rounds <= FURTHER_CALLS:
         return replace(outcome, verdict=None, code=None, detail=None, pairs=(), rejections=(), earlier=earlier)
     bounds = [bound for bound in (unit.most_pairs, call.most_pairs) if bound is not None]
-    return _end(job, replace(outcome, most_pairs=min(bounds, default=None)), earlier)
+    return end_replies(job, replace(outcome, most_pairs=min(bounds, default=None)), earlier)
 
 
 def carry_on(unit: ItemUnit, outcome: Outcome, call: PaidCall) -> ItemUnit:
@@ -98,17 +103,21 @@ def end_item(job: JobContext, unit: ItemUnit) -> Outcome:
         has_budget=job.has_budget,
         most_pairs=unit.most_pairs,
     )
-    return _end(job, outcome, unit.earlier)
+    return end_replies(job, outcome, unit.earlier)
 
 
 def end_failed(job: JobContext, unit: ItemUnit, outcome: Outcome) -> Outcome:
     """An outcome that would fail an item for good: what earlier replies brought is kept, and ends it instead."""
     if outcome.verdict in {None, "done", "skipped"} or not unit.earlier:
         return outcome
-    if not unit.kept:
+    if not any(reply.pairs for reply in unit.earlier):
         return replace(outcome, earlier=outcome.earlier or unit.earlier)
     wanted = job.pairs_per_item or 0
-    ended = _end(job, replace(outcome, verdict="done"), unit.earlier)
+    ended = end_replies(job, replace(outcome, verdict="done"), unit.earlier)
+    if len(ended.pairs) >= wanted:
+        return replace(
+            ended, code=outcome.code, detail=outcome.detail, ending=Ending(None, None, ended.pairs[-1].call_id)
+        )
     detail = explain_shortage(len(ended.pairs), wanted, len(unit.earlier), [outcome.code or "failed"])
     return replace(
         ended, code=outcome.code, detail=outcome.detail, ending=Ending(SHORT, detail, unit.earlier[-1].call_id)
@@ -117,7 +126,7 @@ def end_failed(job: JobContext, unit: ItemUnit, outcome: Outcome) -> Outcome:
 
 def skip_item(job: JobContext, unit: ItemUnit) -> Outcome:
     """An item that is not asked, or not asked further, because the job has all the pairs it was to have."""
-    if unit.kept:
+    if any(reply.pairs for reply in unit.earlier):
         return end_item(job, unit)
     return Outcome(
         job_id=job.job_id,
@@ -131,7 +140,7 @@ def skip_item(job: JobContext, unit: ItemUnit) -> Outcome:
     )
 
 
-def _end(job: JobContext, outcome: Outcome, replies: Sequence[Reply]) -> Outcome:
+def end_replies(job: JobContext, outcome: Outcome, replies: Sequence[Reply]) -> Outcome:
     """The last outcome of an item, with the pairs and rejections of all its replies."""
     wanted = job.pairs_per_item or 0
     pairs = tuple(replace(pair, call_id=reply.call_id) for reply in replies for pair in reply.pairs)
@@ -149,6 +158,6 @@ def _end(job: JobContext, outcome: Outcome, replies: Sequence[Reply]) -> Outcome
         pairs=pairs,
         rejections=(),
         earlier=tuple(replies),
-        pairs_per_item=wanted,
+        pairs_per_item=job.pairs_per_item,
         target_pairs=job.target_pairs,
     )

@@ -5,26 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.pipeline.formats import EARLIER_ROUND_REFUSED
-from app.pipeline.grounding import GroundingPolicy, Standing, Verdict, ground_pairs, read_grounding
+from app.pipeline.grounding import GroundingPolicy, Standing, Verdict, ground_pairs
 from app.pipeline.values import Finding, Pair, Rejection
-from app.services.claims import JobContext
 from app.store.outcomes import NewPair, Outcome
 
 log = logging.getLogger("syphus.grounding")
 
 Verdicts = tuple[tuple[Verdict, ...], ...]
-
-
-def ground_outcome(job: JobContext, sentences: str, outcome: Outcome) -> Outcome:
-    """The outcome of an item with its pairs flagged or rejected, where claims of theirs are wrong.
-
-    sentences: the item's annotation. Where no pair is left the item fails as `all_rejected`.
-    """
-    policy = read_grounding(job.policies.get("grounding"))
-    if policy.policy == "off" or not outcome.pairs:
-        return outcome
-    wrong = find_wrong_claims(policy, sentences, [_pair_of(pair) for pair in outcome.pairs])
-    return settle_outcome(policy, outcome, wrong, keeps_order=job.grammar.keeps_order) if any(wrong) else outcome
 
 
 def find_wrong_claims(policy: GroundingPolicy, sentences: str, pairs: Sequence[Pair]) -> Verdicts:
@@ -40,8 +27,12 @@ def find_wrong_claims(policy: GroundingPolicy, sentences: str, pairs: Sequence[P
 def settle_outcome(policy: GroundingPolicy, outcome: Outcome, wrong: Verdicts, *, keeps_order: bool) -> Outcome:
     """Flag or reject the pairs with wrong claims; those that are kept are numbered anew.
 
+    Where no pair is left the item fails as `all_rejected`.
+
     keeps_order: whether rounds stand on those before them, so that those after a rejected one go with it
     """
+    if not any(wrong):
+        return outcome
     kept: list[NewPair] = []
     rejections: list[Rejection] = []
     broken: set[int] = set()
@@ -51,7 +42,7 @@ def settle_outcome(policy: GroundingPolicy, outcome: Outcome, wrong: Verdicts, *
         text = f"{pair.instruction}\n{pair.response}"
         if pair.conversation in broken:
             rejections.append(Rejection(*EARLIER_ROUND_REFUSED, text, pair, new.ordinal))
-        elif verdicts and policy.policy == "reject":
+        elif verdicts and policy.last_action == "reject":
             rejections.append(Rejection(verdicts[0].code, _describe(verdicts[0]), text, pair, new.ordinal))
             broken |= {pair.conversation} if keeps_order else set()
         else:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from app.pipeline.translating import Drafts
 from app.pipeline.values import Finding, Pair, Rejection
-from app.store.outcomes import Reply
+from app.store.outcomes import Again, Reply
 
 
 class Unit(Protocol):
@@ -40,10 +40,18 @@ class ItemUnit:
     most_pairs: int | None = None
 
     @property
+    def mending(self) -> Again | None:
+        """What of the last reply is asked for once more."""
+        return self.earlier[-1].again if self.earlier else None
+
+    @property
     def kept(self) -> tuple[Pair, ...]:
-        """The pairs that earlier replies brought."""
+        """The pairs that earlier replies brought, without those that are asked for once more."""
         return tuple(
-            Pair(pair.instruction, pair.response, pair.conversation) for reply in self.earlier for pair in reply.pairs
+            Pair(pair.instruction, pair.response, pair.conversation)
+            for reply in self.earlier
+            for pair in reply.pairs
+            if reply.again is None or pair.ordinal not in reply.again.ordinals
         )
 
 

@@ -42,12 +42,25 @@ class NewPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Pairs of a reply that are asked for once more: how many, and the lines of the request.
+
+    ordinals: those that stay where nothing better comes
+    """
+
+    note: str
+    pairs: int
+    ordinals: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """What one of several replies about an item brought."""
+    """What one of several replies about an item brought; `again` while some of it is to be mended."""
 
     call_id: int
     pairs: tuple[NewPair, ...]
     rejections: tuple[Rejection, ...]
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True)

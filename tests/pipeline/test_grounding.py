@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.pipeline.grounding import Standing, Verdict, check_grounding, ground_pairs, read_grounding
+from app.pipeline.grounding import Standing, Verdict, check_grounding, ground_pairs, read_grounding, write_note
 from app.pipeline.values import Pair
 
 KITCHEN = """\
@@ -174,12 +174,24 @@ def test_only_the_classes_that_are_asked_for_are_checked() -> None:
     assert {verdict.claim_class for verdict in found} == {"count"}
 
 
+def test_the_note_for_a_repair_quotes_the_pair_the_claim_and_what_speaks_against_it() -> None:
+    pairs = [Pair("Where?", "On a table."), Pair("What?", "There is a dog in the picture.")]
+    wrong = [[v for v in found if v.standing is Standing.CONTRADICTED] for found in ground_pairs(KITCHEN, pairs)]
+    note = write_note(pairs, wrong)
+    assert "Answer: There is a dog in the picture." in note
+    assert '- wrong: "a dog" against: no box' in note
+    assert "one pair" in note
+    assert "On a table." not in note
+    assert "whole reply" in write_note(pairs, wrong, is_whole=True)
+
+
 @pytest.mark.parametrize(
     ("value", "pointer"),
     [
         ("flag", "/grounding"),
         ({}, "/grounding/policy"),
         ({"policy": "punish"}, "/grounding/policy"),
+        ({"policy": "repair", "then": "repair"}, "/grounding/then"),
         ({"policy": "flag", "classes": "count"}, "/grounding/classes"),
         ({"policy": "flag", "classes": ["count", "taste"]}, "/grounding/classes/1"),
         ({"policy": "flag", "judges": 2}, "/grounding/judges"),
@@ -191,5 +203,5 @@ def test_a_policy_with_a_fault_is_refused_where_the_fault_is(value: object, poin
 
 def test_a_job_that_names_no_policy_checks_nothing() -> None:
     assert read_grounding(None).policy == "off"
-    policy = read_grounding({"policy": "reject", "classes": ["count"]})
-    assert (policy.policy, set(policy.classes)) == ("reject", {"count"})
+    policy = read_grounding({"policy": "repair", "then": "reject", "classes": ["count"]})
+    assert (policy.policy, policy.last_action, set(policy.classes)) == ("repair", "reject", {"count"})

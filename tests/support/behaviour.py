@@ -36,6 +36,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     refuses: a word that makes a request for vectors a bad one
     refusal_latency: a refusal by the limit takes as long as an answer
     says: the answer to every request for pairs, in place of invented ones
+    mends: the answer to one that quotes pairs to be written again
     """
 
     seed: int = 0
@@ -43,6 +44,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     jitter_ms: float = 0.0
     pairs: int = 5
     says: str = ""
+    mends: str = ""
     limit_per_s: float = 0.0
     limit_style: Literal["bucket", "window"] = "bucket"
     window_s: float = 1.0

@@ -171,7 +171,8 @@ class Connection(asyncio.Protocol):
 
     def _reply(self, request: ChatRequest, key: bytes, fault: str, size: int) -> None:
         mode, bill = self._state.mode, self._state.bill
-        text = reply_text(request, key, pairs=mode.pairs, spoiled=mode.wrong_translations, says=mode.says)
+        says = mode.mends if mode.mends and "\n- wrong:" in request.messages[-1].text else mode.says
+        text = reply_text(request, key, pairs=mode.pairs, spoiled=mode.wrong_translations, says=says)
         text, finish_reason = disturb(text, fault, mode)
         usage = usage_of(request, size, text)
         bill.prompt_tokens += usage["prompt_tokens"]

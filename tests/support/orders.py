@@ -48,7 +48,8 @@ _ORPHANS = text(
     SELECT count(*) FROM pair p JOIN job j ON j.id = p.job_id
     WHERE p.job_id = :job AND p.language = 'en' AND NOT EXISTS (
         SELECT 1 FROM item_state st WHERE st.job_id = p.job_id AND st.stage = 'generate' AND st.item_id = p.item_id
-            AND st.state = 'done' AND (st.call_id = p.call_id OR j.policies ? 'pairs_per_item' AND EXISTS (
+            AND st.state = 'done' AND (st.call_id = p.call_id
+                OR (j.policies ? 'pairs_per_item' OR j.policies -> 'grounding' ->> 'policy' = 'repair') AND EXISTS (
                 SELECT 1 FROM call c WHERE c.id = p.call_id AND c.job_id = p.job_id AND c.item_id = p.item_id
                     AND c.stage = 'generate' AND c.id < st.call_id AND c.state IN ('ok', 'recovered'))))
     """

@@ -3,6 +3,7 @@
 from app.pipeline.grounding.checking import ground_pairs, is_contradicted
 from app.pipeline.grounding.claims import CLAIM_CLASSES, Standing, Verdict
 from app.pipeline.grounding.policy import OFF, GroundingPolicy, check_grounding, read_grounding
+from app.pipeline.grounding.repairing import write_note
 
 __all__ = [
     "CLAIM_CLASSES",
@@ -14,4 +15,5 @@ __all__ = [
     "ground_pairs",
     "is_contradicted",
     "read_grounding",
+    "write_note",
 ]

@@ -51,8 +51,8 @@ _GATE = re.compile(
     r"|first|before|after|earlier|later|shift|differ|image|changed|identical|same"
 )
 _POLARITY = {
-    "gone": "vanished", "later_lacks": "vanished", "earlier_lacks": "appeared", "only_first": "vanished", "vanish": "vanished",
-    "come": "appeared", "only_second": "appeared", "appear": "appeared",
+    "gone": "vanished", "later_lacks": "vanished", "only_first": "vanished", "vanish": "vanished",
+    "come": "appeared", "earlier_lacks": "appeared", "only_second": "appeared", "appear": "appeared",
     "move": "moved", "stays": "",
 }  # fmt: skip
 _NOTHING = re.compile(

@@ -7,17 +7,24 @@ from typing import Any, Literal, cast, get_args
 from app.errors import Fault
 from app.pipeline.grounding.claims import CLAIM_CLASSES
 
-Action = Literal["off", "flag", "reject"]
+Action = Literal["off", "flag", "reject", "repair"]
+Fallback = Literal["flag", "reject"]
 
-_FIELDS = ("policy", "classes")
+_FIELDS = ("policy", "then", "classes")
 
 
 @dataclass(frozen=True, slots=True)
 class GroundingPolicy:
-    """policy: what is done about a wrong claim; classes: what is checked."""
+    """policy: what is done; then: what is done about what is wrong still after a repair; classes: what is checked."""
 
     policy: Action = "off"
+    then: Fallback = "flag"
     classes: frozenset[str] = frozenset(CLAIM_CLASSES)
+
+    @property
+    def last_action(self) -> Fallback:
+        """What is done about a pair that is not asked for again."""
+        return "reject" if self.policy == "reject" or (self.policy == "repair" and self.then == "reject") else "flag"
 
 
 OFF = GroundingPolicy()
@@ -32,8 +39,12 @@ def check_grounding(value: Any) -> list[Fault]:
         for name in value
         if name not in _FIELDS
     ]
-    if value.get("policy") not in get_args(Action):
-        faults.append(Fault("/grounding/policy", "unknown_value", f"Send one of: {', '.join(get_args(Action))}."))
+    for name, choices, given in (
+        ("policy", get_args(Action), value.get("policy")),
+        ("then", get_args(Fallback), value.get("then", "flag")),
+    ):
+        if given not in choices:
+            faults.append(Fault(f"/grounding/{name}", "unknown_value", f"Send one of: {', '.join(choices)}."))
     classes = value.get("classes", [])
     if not isinstance(classes, list | tuple):
         return [*faults, Fault("/grounding/classes", "wrong_type", f"Send a list of: {', '.join(CLAIM_CLASSES)}.")]
@@ -50,4 +61,6 @@ def read_grounding(value: Any) -> GroundingPolicy:
     if not value:
         return OFF
     classes = frozenset(value.get("classes") or CLAIM_CLASSES)
-    return GroundingPolicy(cast("Action", value.get("policy", "off")), classes)
+    return GroundingPolicy(
+        cast("Action", value.get("policy", "off")), cast("Fallback", value.get("then", "flag")), classes
+    )
