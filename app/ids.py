@@ -23,6 +23,9 @@ PREFIXES = {
     "export": "exp",
     "cold_start": "cs",
     "candidate": "cand",
+    "edit": "edit",
+    "rule": "rule",
+    "run": "run",
 }
 
 

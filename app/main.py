@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 
 from app.api import (
     cold_starts,
+    console,
     datasets,
     events,
     exports,
@@ -24,6 +25,8 @@ from app.api import (
     pairs,
     prompts,
     records,
+    review_rules,
+    reviews,
     shown,
     statistics,
     system,
@@ -110,9 +113,9 @@ def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
     for module in (datasets, glossaries, kinds, filters, prompts, cold_starts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
-    for module in (events, pairs, exports, images, shown, statistics):
+    for module in (events, pairs, reviews, review_rules, exports, images, shown, statistics):
         app.include_router(module.router, prefix="/v1")
-    app.include_router(system.landing)
+    app.include_router(console.router)
     app.include_router(system.router)
     app.include_router(system.router, prefix="/v1", include_in_schema=False)
     app.include_router(system.catalogue, prefix="/v1", dependencies=json_only)

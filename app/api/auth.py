@@ -13,7 +13,8 @@ from app.errors import UnauthorizedError
 from app.settings import Settings
 
 OPEN_PATHS = frozenset(
-    {"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/v1/openapi.json", "/v1/healthz", "/v1/readyz"}
+    {"/", "/console.css", "/console.js", "/docs", "/openapi.json", "/healthz", "/readyz"}
+    | {"/v1/openapi.json", "/v1/healthz", "/v1/readyz"}
 )
 
 

@@ -52,6 +52,9 @@ class ExportBody(Body):
     on_missing_images: Literal["fail", "drop_pairs"] = Field(
         "fail", description="With `base64`: what becomes of pairs whose pictures were not uploaded."
     )
+    stale_translations: Literal["leave_out", "keep"] = Field(
+        "leave_out", description="Translations of what an English pair said before it was changed."
+    )
     split: SplitBody | None = None
     filters: FilterBody = Field(
         default_factory=lambda: FilterBody.model_construct(status=None, language=None, min_words=None, item_ids=None)
@@ -82,6 +85,7 @@ class ExportView(BaseModel):
     filters: dict[str, Any]
     images: str
     on_missing_images: str
+    stale_translations: str
     split: dict[str, Any] | None
     counts: dict[str, Any]
     certificate: dict[str, Any] | None
@@ -187,6 +191,7 @@ def _read_order(body: ExportBody) -> ExportRequest:
         item_ids=_read_items(filters.item_ids),
         images=body.images,
         on_missing_images=body.on_missing_images,
+        stale_translations=body.stale_translations,
         split=None if body.split is None else body.split.model_dump(exclude_none=True),
     )
 

@@ -13,7 +13,8 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.errors import Fault, InvalidRequestError, PreconditionError
+from app.errors import Fault, InvalidRequestError
+from app.services.versions import require_version
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
@@ -96,22 +97,21 @@ def make_etag(body: Mapping[str, Any]) -> str:
 
 
 def matches_etag(header: str | None, etag: str) -> bool:
-    """Whether an If-None-Match or If-Match header names this version."""
+    """Whether an If-None-Match header names this version."""
+    named = read_etags(header)
+    return "*" in named or etag in named
+
+
+def read_etags(header: str | None) -> tuple[str, ...]:
+    """The versions that an If-Match or If-None-Match header names, `*` for any."""
     if header is None:
-        return False
-    named = [part.strip().removeprefix("W/").strip('"') for part in header.split(",")]
-    return header.strip() == "*" or etag in named
+        return ()
+    return tuple(part.strip().removeprefix("W/").strip('"') for part in header.split(","))
 
 
 def require_match(request: Request, etag: str) -> None:
     """Let an edit pass only where its If-Match names this version; raises PreconditionError (428 without one, 412)."""
-    header = request.headers.get("if-match")
-    if header is None:
-        raise PreconditionError(
-            "Say which version you edit: send its etag as If-Match.", code="precondition_required", status=428
-        )
-    if not matches_etag(header, etag):
-        raise PreconditionError(f"This has changed since you read it; its etag is {etag} now. Read it again.")
+    require_version(read_etags(request.headers.get("if-match")), etag)
 
 
 def _name_list(request: Request) -> bytes:

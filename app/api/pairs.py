@@ -49,6 +49,7 @@ class PairView(BaseModel):
     translations: list[dict[str, Any]] | None = Field(None, description="With `expand=translations`.")
     relations: list[dict[str, Any]] | None = Field(None, description="With `expand=relations`.")
     provenance: dict[str, Any] | None = Field(None, description="With `expand=provenance`.")
+    review: dict[str, Any] | None = Field(None, description="With `expand=review`.")
 
 
 class PairList(BaseModel):
@@ -81,6 +82,19 @@ def read_filter(
     min_words: Annotated[
         int | None, Query(ge=0, le=1_000_000, description="Words of instruction and response.")
     ] = None,
+    flag: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Pairs that a rule has flagged so.")
+    ] = None,
+    min_score: Annotated[
+        int | None, Query(ge=0, le=1000, description="The score is the number of flags: how many rules have doubts.")
+    ] = None,
+    reviewed: Annotated[
+        bool | None, Query(description="Whether a person has judged the pair as it stands now.")
+    ] = None,
+    reviewer: Annotated[str | None, Query(min_length=1, max_length=200, description="Judged by this person.")] = None,
+    not_reviewer: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Not judged by this person.")
+    ] = None,
 ) -> PairFilter:
     """The filters that pages and streams share; an id that cannot exist raises NotFoundError."""
     return PairFilter(
@@ -92,6 +106,11 @@ def read_filter(
         image_id=image_id,
         text=q,
         min_words=min_words,
+        flag=flag,
+        min_score=min_score,
+        reviewed=reviewed,
+        reviewer=reviewer,
+        not_reviewer=not_reviewer,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from app.api.deps import ResourcesDep, begin_reading
 from app.api.pages import ListBody, answer_json
@@ -24,26 +24,8 @@ from app.store.reading import count_jobs_by_state, count_shards_by_state, list_u
 CHECK_S = 1.5
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_LANDING = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Syphus</title>
-<h1>Syphus</h1>
-<p>Visual annotations in, multimodal instruction-response pairs out.</p>
-<ul>
-<li><a href="/docs">/docs</a>: every endpoint, to try out</li>
-<li><a href="/openapi.json">/openapi.json</a>: the same for programs</li>
-<li><a href="/readyz">/readyz</a>: is it ready? &middot; <a href="/metrics">/metrics</a></li>
-</ul>
-<pre>B=http://127.0.0.1:8000/v1
-D=$(curl -fsS -T train.json "$B/datasets?name=sd&amp;kind=change.SpotTheDifference" | jq -r .id)
-J=$(curl -fsS --json '{"dataset_id":"'$D'","languages":["zh","fr"]}' $B/jobs | jq -r .id)
-curl -fsSN $B/jobs/$J/events
-curl -fsS "$B/pairs?job_id=$J&amp;language=zh&amp;limit=100"</pre>
-</html>
-"""
-
 router = APIRouter(tags=["system"])
 catalogue = APIRouter(tags=["system"])
-landing = APIRouter(include_in_schema=False)
 
 
 class Health(BaseModel):
@@ -57,13 +39,6 @@ class Readiness(BaseModel):
     object: str = "readiness"
     status: str
     checks: dict[str, Any]
-
-
-@landing.get("/", response_class=HTMLResponse)
-async def get_landing() -> HTMLResponse:
-    """Where things are."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-    return HTMLResponse(_LANDING, headers={"Content-Security-Policy": policy})
 
 
 @router.get("/openapi.json", include_in_schema=False)

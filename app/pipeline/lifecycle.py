@@ -4,7 +4,7 @@ from typing import Literal
 
 from app.errors import ConflictError
 
-Action = Literal["pause", "resume", "cancel", "retry-failed", "rerun"]
+Action = Literal["pause", "resume", "cancel", "retry-failed", "rerun", "retranslate"]
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     "validating": frozenset({"queued", "cancelled", "failed", "expired"}),
@@ -41,6 +41,7 @@ _TARGETS: dict[Action, dict[str, str]] = {
     },
     "retry-failed": dict.fromkeys(FINAL_STATES - {"cancelled"}, "queued"),
     "rerun": dict.fromkeys(FINAL_STATES, "queued"),
+    "retranslate": {"completed": "queued", "failed": "queued"},
 }
 _ALREADY: dict[Action, frozenset[str]] = {
     "pause": frozenset({"paused"}),
@@ -48,6 +49,7 @@ _ALREADY: dict[Action, frozenset[str]] = {
     "cancel": frozenset({"cancelling", "cancelled"}),
     "retry-failed": RUNNING_STATES,
     "rerun": frozenset(),
+    "retranslate": frozenset(),
 }
 
 

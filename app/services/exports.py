@@ -15,7 +15,7 @@ from app.queue import TASK_EXPORT
 from app.resources import Resources
 from app.services.exporting.formats import FORMATS
 from app.services.exporting.manifest import show_filters
-from app.services.exporting.options import IMAGE_CHOICES, MISSING_CHOICES
+from app.services.exporting.options import IMAGE_CHOICES, MISSING_CHOICES, STALE_CHOICES
 from app.store import exports as store
 from app.store.jobs import get_job
 from app.store.models import PAIR_STATUSES, Export
@@ -39,6 +39,7 @@ class ExportRequest:
     item_ids: Sequence[int] | None = None
     images: str = "ids"
     on_missing_images: str = "fail"
+    stale_translations: str = "leave_out"
     split: dict[str, float] | None = field(default=None)
 
 
@@ -92,6 +93,7 @@ def describe_export(export: Export) -> dict[str, Any]:
         "filters": show_filters(export.filters),
         "images": export.options.get("images", "ids"),
         "on_missing_images": export.options.get("on_missing_images", "fail"),
+        "stale_translations": export.options.get("stale_translations", "leave_out"),
         "split": export.options.get("split"),
         "counts": export.counts,
         "certificate": export.certificate,
@@ -126,6 +128,8 @@ def _describe_filters(request: ExportRequest) -> dict[str, Any]:
 
 def _describe_options(request: ExportRequest) -> dict[str, Any]:
     options: dict[str, Any] = {"images": request.images, "on_missing_images": request.on_missing_images}
+    if request.stale_translations != "leave_out":
+        options["stale_translations"] = request.stale_translations
     if request.split is not None:
         shares = {name: request.split[name] for name in SPLITS if name in request.split}
         options["split"] = {**shares, "seed": int(request.split.get("seed", 0))}
@@ -137,6 +141,7 @@ def _check_choices(request: ExportRequest) -> list[Fault]:
         ("/format", "unknown_format", request.format, tuple(FORMATS)),
         ("/images", "unknown_choice", request.images, IMAGE_CHOICES),
         ("/on_missing_images", "unknown_choice", request.on_missing_images, MISSING_CHOICES),
+        ("/stale_translations", "unknown_choice", request.stale_translations, STALE_CHOICES),
     ]
     choices += [
         (f"/filters/status/{index}", "unknown_status", status, PAIR_STATUSES)

@@ -15,9 +15,8 @@ _FIELD = "/related_pair_ids"
 
 async def find_english_pair(session: AsyncSession, pair_id: int) -> models.Pair:
     """The pair, or the English one that it translates, locked until commit; raises NotFoundError."""
-    pair = await lock_pair(session, pair_id)
-    if pair is not None and pair.translation_of is not None:
-        pair = await lock_pair(session, pair.translation_of)
+    place = (await read_pair_places(session, [pair_id])).get(pair_id)
+    pair = None if place is None else await lock_pair(session, place.translation_of or pair_id)
     if pair is None:
         raise NotFoundError("pair", encode_id("pair", pair_id))
     return pair

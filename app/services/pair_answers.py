@@ -165,4 +165,5 @@ def _translation(unit: PairUnit, language: str, pair: Pair, findings: tuple[Find
         unit.pair_id,
         unit.pair.conversation,
         findings,
+        source=unit.pair,
     )

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFoundError
 from app.ids import encode_id
-from app.services.examples import find_shown_examples
+from app.services.provenance import attach_provenance, attach_review
 from app.store import pairs as store
 from app.store.models import Dataset, Job
 from app.store.reading import AnyRow
 
-EXPANSIONS = ("translations", "relations", "provenance")
+EXPANSIONS = ("translations", "relations", "provenance", "review")
 
 
 async def view_pairs(
@@ -137,34 +137,11 @@ async def _attach_relations(session: AsyncSession, rows: Sequence[AnyRow], shown
         pair["relations"] = [found[related] for related in row[_RELATED] or () if related in found]
 
 
-async def _attach_provenance(session: AsyncSession, rows: Sequence[AnyRow], shown: Sequence[dict[str, Any]]) -> None:
-    ids = [row[0] for row in rows]
-    found = {row[0]: row for row in await store.list_provenance(session, ids)}
-    examples = await find_shown_examples(session, ids)
-    for row, pair in zip(rows, shown, strict=True):
-        _, prompt_id, model, call_id, stage, worker, finish_reason, *numbers, finished_at = found[row[0]]
-        prompt_tokens, completion_tokens, cached_tokens, cost_micros, latency_ms = numbers
-        pair["provenance"] = {
-            "prompt_id": encode_id("prompt", prompt_id),
-            "examples": examples.get(row[0], []),
-            "model": model,
-            "call_id": None if call_id is None else encode_id("call", call_id),
-            "stage": stage,
-            "worker": worker,
-            "finish_reason": finish_reason,
-            "prompt_tokens": prompt_tokens,
-            "completion_tokens": completion_tokens,
-            "cached_tokens": cached_tokens,
-            "cost_usd": None if cost_micros is None else cost_micros / 1e6,
-            "latency_ms": latency_ms,
-            "finished_at": finished_at,
-        }
-
-
 _ATTACHERS = {
     "translations": _attach_translations,
     "relations": _attach_relations,
-    "provenance": _attach_provenance,
+    "provenance": attach_provenance,
+    "review": attach_review,
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.copying import AS_CSV, CopiedRows
-from app.store.export_rows import public_id
+from app.store.export_rows import CURRENT, public_id
 
 _IMAGE_IDS = "to_json(image_ids)::text"
 _NO_IMAGES = "'[]'"
@@ -64,7 +64,7 @@ _TRANSLATED = """
             '"' || %(id)s || '"' AS id, l.name AS original, t.language, t.instruction, t.response, t.status, t.flags
         FROM linked l JOIN pair t ON t.translation_of = l.pair_id
         WHERE l.seq BETWEEN $1 AND $2 AND t.translation_of BETWEEN $3 AND $4
-            AND t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'
+            AND t.language = ANY('%(languages)s'::text[]) AND t.status <> 'rejected'%(current)s
 """
 _LINES = f"""
     SELECT '{{"id":' || id || ',"source_id":' || source_id || ',"ordinal":' || ordinal
@@ -100,24 +100,30 @@ def stream_train(session: AsyncSession, rule: str) -> CopiedRows:
     return CopiedRows(session, _TRAIN[rule])
 
 
-def stream_lines(session: AsyncSession, languages: Sequence[str], *, has_images: bool = True) -> CopiedRows:
+def stream_lines(
+    session: AsyncSession, languages: Sequence[str], *, has_images: bool = True, keeps_stale: bool = False
+) -> CopiedRows:
     """One JSON object a line: each English pair shown and its translations, as far as their languages are asked for."""
-    return CopiedRows(session, _LINES % _rows_of(languages, has_images), parts=_PARTS.format(PART_PAIRS))
+    rows = _rows_of(languages, has_images, keeps_stale)
+    return CopiedRows(session, _LINES % rows, parts=_PARTS.format(PART_PAIRS))
 
 
-def stream_cells(session: AsyncSession, languages: Sequence[str], *, has_images: bool = True) -> CopiedRows:
+def stream_cells(
+    session: AsyncSession, languages: Sequence[str], *, has_images: bool = True, keeps_stale: bool = False
+) -> CopiedRows:
     """The same as CSV with a header; lists are JSON, and no cell begins like a formula."""
     guarded = {name: _guard(name) for name in ("instruction", "response")} | {"source_id": _guard("i.source_id")}
-    return CopiedRows(
-        session, _CELLS % (_rows_of(languages, has_images) | guarded), AS_CSV, parts=_PARTS.format(PART_PAIRS)
-    )
+    rows = _rows_of(languages, has_images, keeps_stale) | guarded
+    return CopiedRows(session, _CELLS % rows, AS_CSV, parts=_PARTS.format(PART_PAIRS))
 
 
-def _rows_of(languages: Sequence[str], has_images: bool) -> dict[str, str]:
+def _rows_of(languages: Sequence[str], has_images: bool, keeps_stale: bool) -> dict[str, str]:
     if not all(language.replace("-", "").isalnum() for language in languages):
         raise ValueError(f"{languages!r} are no language codes")
     others = [language for language in languages if language != "en"]
-    translated = _TRANSLATED % {"id": public_id("pair", "t.id"), "languages": "{" + ",".join(others) + "}"}
+    current = "" if keeps_stale else CURRENT
+    listed = "{" + ",".join(others) + "}"
+    translated = _TRANSLATED % {"id": public_id("pair", "t.id"), "languages": listed, "current": current}
     parts = ([_ENGLISH] if "en" in languages else []) + ([translated] if others else [])
     return {
         "rows": " UNION ALL ".join(parts),

@@ -55,7 +55,7 @@ _SHOWN = """
         to_json(n.name)::text AS name
     FROM named n {joins}
 """
-_OF_LANGUAGE = "JOIN pair t ON t.translation_of = n.pair_id AND t.language = '{}' AND t.status <> 'rejected'"
+_OF_LANGUAGE = "JOIN pair t ON t.translation_of = n.pair_id AND t.language = '{}' AND t.status <> 'rejected'{}"
 _OF_SPLIT = "JOIN placed ON placed.item_id = n.item_id AND placed.split = {:d}"
 _LINK = """
     CREATE TEMP TABLE linked ON COMMIT DROP AS
@@ -66,9 +66,11 @@ _LINK = """
     ), ',') || ']' AS related
     FROM shown s LEFT JOIN relation r ON r.pair_id = s.english_id
 """
+# A stale translation says what its English pair said before that was changed.
+CURRENT = " AND NOT 'stale' = ANY(t.flags)"
 _COUNT_TRANSLATIONS = """
     SELECT t.language, count(*) FROM named n JOIN pair t ON t.translation_of = n.pair_id
-    WHERE t.status <> 'rejected' AND t.language = ANY($1::text[]) GROUP BY t.language
+    WHERE t.status <> 'rejected' AND t.language = ANY($1::text[]){} GROUP BY t.language
 """
 # xmin changes with every change of a row, whoever makes it.
 _FINGERPRINT = """
@@ -149,16 +151,18 @@ async def number_pairs(session: AsyncSession, selection: Selection) -> int:
     return int(status.rpartition(" ")[2])
 
 
-async def show_language(session: AsyncSession, language: str, split: int | None = None) -> int:
+async def show_language(
+    session: AsyncSession, language: str, split: int | None = None, *, keeps_stale: bool = False
+) -> int:
     """Fill `shown` and `linked` for one language (`en` or a checked code). Returns how many pairs it has.
 
-    split: only items that `placed` has there (see `export_splits`).
+    split: only items that `placed` has there (see `export_splits`); keeps_stale: stale translations are shown too
     """
     connection = await driver_connection(session)
     await connection.execute("DROP TABLE IF EXISTS linked, shown")
-    if not language.isalpha():
+    if not language.replace("-", "").isalnum():
         raise ValueError(f"{language!r} is no language code")
-    joins = [] if language == "en" else [_OF_LANGUAGE.format(language)]
+    joins = [] if language == "en" else [_OF_LANGUAGE.format(language, "" if keeps_stale else CURRENT)]
     joins += [] if split is None else [_OF_SPLIT.format(split)]
     show = _SHOWN.format(pair_id="n.pair_id" if language == "en" else "t.id", joins=" ".join(joins))
     status = await connection.execute(show, timeout=TIMEOUT_S)
@@ -170,10 +174,13 @@ async def show_language(session: AsyncSession, language: str, split: int | None 
     return int(status.rpartition(" ")[2])
 
 
-async def count_translations(session: AsyncSession, languages: list[str]) -> dict[str, int]:
+async def count_translations(
+    session: AsyncSession, languages: list[str], *, keeps_stale: bool = False
+) -> dict[str, int]:
     """How many translations of the named pairs there are, by language."""
     connection = await driver_connection(session)
-    found = await connection.fetch(_COUNT_TRANSLATIONS, languages, timeout=TIMEOUT_S)
+    counting = _COUNT_TRANSLATIONS.format("" if keeps_stale else CURRENT)
+    found = await connection.fetch(counting, languages, timeout=TIMEOUT_S)
     return dict.fromkeys(languages, 0) | dict(found)
 
 

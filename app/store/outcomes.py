@@ -13,7 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.quotas import SHORT
-from app.pipeline.values import Finding, Rejection, Repair, Usage
+from app.pipeline.values import Finding, Pair, Rejection, Repair, Usage
+from app.store.queue_tallies import count_pair
+from app.store.sources import NewTranslation, Sources, find_replaced, lock_sources, mark_outdated, replace_translations
 from app.store.tallies import add_tallies
 
 
@@ -22,6 +24,7 @@ class NewPair:
     """A pair to be stored; a translation names its English pair and shares its place.
 
     call_id: the call that brought it, where that is not the one of its outcome
+    source: the texts that a translation translates
     """
 
     ordinal: int
@@ -34,6 +37,7 @@ class NewPair:
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
     call_id: int | None = None
+    source: Pair | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -276,9 +280,10 @@ async def _win_units(
 
 
 async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tallies: Counter[tuple[int, str]]) -> None:
-    rows = [(o, pair) for o in outcomes for pair in o.pairs]
-    if not rows:
+    found = [(o, pair) for o in outcomes for pair in o.pairs]
+    if not found:
         return
+    rows, sources = await _meet_sources(session, found)
     parameters = {
         "jobs": [o.job_id for o, _ in rows],
         "items": [o.item_id for o, _ in rows],
@@ -296,13 +301,53 @@ async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tall
     for job_id, language, item_id, ordinal, pair_id in await session.execute(_INSERT_PAIRS, parameters):
         tallies[job_id, "pairs" if language == "en" else f"translations.{language}"] += 1
         stored[job_id, item_id, ordinal, language] = pair_id
-    kept = [
-        (o.job_id, stored[place], pair)
-        for o, pair in rows
-        if (pair.findings or pair.repairs) and (place := (o.job_id, o.item_id, pair.ordinal, pair.language)) in stored
-    ]
+    kept = []
+    outdated = {}
+    for o, pair in rows:
+        pair_id = stored.get((o.job_id, o.item_id, pair.ordinal, pair.language))
+        if pair_id is None:
+            continue
+        if pair.findings or pair.repairs:
+            kept.append((o.job_id, pair_id, pair))
+        if pair.findings:
+            count_pair(tallies, o.job_id, pair.language, "flagged", pair.flags, is_reviewed=False)
+        if pair.source and pair.translation_of and sources.is_outdated(pair.translation_of, pair.source):
+            outdated[pair_id] = pair.source
     if kept:
         await _insert_knowledge(session, kept)
+    if outdated:
+        await mark_outdated(session, outdated)
+
+
+async def _meet_sources(
+    session: AsyncSession, rows: Sequence[tuple[Outcome, NewPair]]
+) -> tuple[list[tuple[Outcome, NewPair]], Sources]:
+    """The pairs that are to be inserted, and the English pairs of the translations among them.
+
+    A translation whose English pair is gone is dropped; one that was asked for again replaces the stale one.
+    """
+    source_ids = [pair.translation_of for _, pair in rows if pair.translation_of is not None]
+    if not source_ids:
+        return list(rows), Sources(frozenset(), {})
+    sources = await lock_sources(session, source_ids)
+    stale = await find_replaced(session, sources)
+    left, replaced, known = [], [], []
+    for o, pair in rows:
+        if pair.translation_of is None:
+            left.append((o, pair))
+        elif (pair_id := stale.get((pair.translation_of, pair.language))) is not None:
+            texts = Pair(pair.instruction, pair.response)
+            new = NewTranslation(
+                pair.translation_of, pair.language, texts, pair.words, pair.flags, pair.source, o.call_id
+            )
+            replaced.append((pair_id, new))
+            known.append((o.job_id, pair_id, pair))
+        elif pair.translation_of in sources.present:
+            left.append((o, pair))
+    if replaced:
+        await replace_translations(session, sources, replaced)
+        await _insert_knowledge(session, known)
+    return left, sources
 
 
 async def _insert_knowledge(session: AsyncSession, pairs: Sequence[tuple[int, int, NewPair]]) -> None:

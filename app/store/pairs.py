@@ -7,6 +7,7 @@ from functools import lru_cache
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.store.models.pairs import NOTED
 from app.store.reading import AnyRow
 from app.store.rounds import ROUND
 
@@ -28,7 +29,9 @@ _JOINS = """
 class PairFilter:
     """Which pairs are asked for; None asks for all.
 
-    language: one code, or `*`; text: a substring of instruction or response, in any case; words: at least so many.
+    language: one code, or `*`; text: a substring of instruction or response, in any case; words: at least so many
+    flag: has this flag; min_score: has so many flags; reviewed: whether a person judged it as it stands
+    reviewer, not_reviewer: was, or was not, judged by this person
     """
 
     job_id: int | None = None
@@ -39,6 +42,17 @@ class PairFilter:
     image_id: str | None = None
     text: str | None = None
     min_words: int | None = None
+    flag: str | None = None
+    min_score: int | None = None
+    reviewed: bool | None = None
+    reviewer: str | None = None
+    not_reviewer: str | None = None
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether only pairs can pass that queues are made of, which have an index of their own."""
+        is_status = self.status not in {None, "accepted"}
+        return is_status or self.flag is not None or bool(self.min_score) or bool(self.reviewed)
 
 
 async def list_pairs(session: AsyncSession, asked: PairFilter, after: int, limit: int) -> Sequence[AnyRow]:
@@ -50,8 +64,10 @@ async def list_pairs(session: AsyncSession, asked: PairFilter, after: int, limit
     given = frozenset(name for name in PairFilter.__slots__ if getattr(asked, name) is not None)
     if asked.language == ALL_LANGUAGES:
         given -= {"language"}
+    if asked.is_noted:
+        given |= {"noted"}
     build = _by_item if given & {"item_id", "image_id"} else _by_job
-    values = {name: getattr(asked, name) for name in given - {"text"}}
+    values = {name: getattr(asked, name) for name in given - {"text", "noted"}}
     if asked.text is not None:
         values["pattern"] = f"%{_escape_like(asked.text)}%"
     return (await session.execute(build(given, limit), {**values, "after": after})).all()
@@ -68,7 +84,7 @@ async def list_translations(session: AsyncSession, ids: Sequence[int]) -> Sequen
 
 
 async def list_provenance(session: AsyncSession, ids: Sequence[int]) -> Sequence[AnyRow]:
-    """Where pairs come from: (pair id, prompt id, model of the job, and the call's columns or nulls)."""
+    """Where pairs come from: the columns of _PROVENANCE by name; those of a call are null where there was none."""
     return (await session.execute(_PROVENANCE, {"ids": list(ids)})).all()
 
 
@@ -95,9 +111,12 @@ _RELATION = text(
 )
 _PROVENANCE = text(
     """
-    SELECT p.id, j.prompt_id, j.model, c.id, c.stage, c.worker, c.finish_reason, c.prompt_tokens,
-        c.completion_tokens, c.cached_tokens, c.cost_micros, c.latency_ms, c.finished_at
-    FROM pair p JOIN job j ON j.id = p.job_id LEFT JOIN call c ON c.id = p.call_id
+    SELECT p.id AS pair_id, j.prompt_id, j.model, c.id AS call_id, c.stage, c.worker, c.finish_reason, c.prompt_tokens,
+        c.completion_tokens, c.cached_tokens, c.cost_micros, c.latency_ms, c.finished_at, m.name AS prompt_name,
+        m.version AS prompt_version, jsonb_array_length(m.in_context) AS turns, j.parameters::text AS parameters,
+        j.policies::text AS policies, i.sentences, i.position, p.reviewed_at
+    FROM pair p JOIN job j ON j.id = p.job_id JOIN prompt m ON m.id = j.prompt_id JOIN item i ON i.id = p.item_id
+    LEFT JOIN call c ON c.id = p.call_id
     WHERE p.id = ANY(:ids)
     """
 )
@@ -112,6 +131,12 @@ _CONDITIONS = {
     "status": "p.status = :status",
     "min_words": "p.words >= :min_words",
     "text": "(p.instruction ILIKE :pattern OR p.response ILIKE :pattern)",
+    "flag": ":flag = ANY(p.flags)",
+    "min_score": "cardinality(p.flags) >= :min_score",
+    "reviewed": "(p.reviewed_at IS NOT NULL) = :reviewed",
+    "reviewer": "EXISTS (SELECT 1 FROM pair_review v WHERE v.pair_id = p.id AND v.reviewer = :reviewer)",
+    "not_reviewer": "NOT EXISTS (SELECT 1 FROM pair_review v WHERE v.pair_id = p.id AND v.reviewer = :not_reviewer)",
+    "noted": f"({NOTED})",
 }
 
 

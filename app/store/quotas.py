@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.quotas import SURPLUS, TARGET_REACHED, explain_target
 from app.pipeline.values import Pair, Rejection, Stage
+from app.store.kept import keep_reviewed
 from app.store.outcomes import Ending, NewPair, Outcome, record_outcomes
 
 Place = tuple[int, int]
@@ -90,7 +91,11 @@ class Progress:
 
 
 async def record_exactly(session: AsyncSession, outcomes: Sequence[Outcome], bucket: int) -> None:
-    """`record_outcomes`, with no pair beyond what the order asked for: those are refused as surplus."""
+    """`record_outcomes`, with no pair beyond what the order asked for: those are refused as surplus.
+
+    What people decided about stays as it is.
+    """
+    outcomes = await keep_reviewed(session, outcomes)
     if any(o.target_pairs is not None and o.verdict is not None for o in outcomes):
         outcomes = await _keep_to_targets(session, outcomes)
     await record_outcomes(session, outcomes, bucket)

@@ -6,17 +6,29 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.quotas import SHORT
+from app.store.kept import IS_KEPT
+from app.store.queue_tallies import count_pair
 from app.store.shards import Lease
 from app.store.tallies import add_tallies
 
 _ITEMS = "(SELECT id FROM item WHERE dataset_id = :dataset_id AND position = ANY(:positions))"
+_KEPT = IS_KEPT.format(pair="p")
+# What people decided about stays, and with it its translations; stale ones wait until they are asked for.
 _FORGET_PAIRS = text(
     f"""
-    WITH gone AS (
-        DELETE FROM pair WHERE job_id = :job_id AND item_id IN {_ITEMS} AND (:all OR language <> 'en')
-        RETURNING language
+    WITH english AS (
+        SELECT p.id FROM pair p
+        WHERE p.job_id = :job_id AND p.item_id IN {_ITEMS} AND p.language = 'en' AND :all AND NOT {_KEPT}
+            AND NOT EXISTS (SELECT 1 FROM pair o WHERE o.translation_of = p.id AND {IS_KEPT.format(pair="o")})
+    ), gone AS (
+        DELETE FROM pair p WHERE p.job_id = :job_id AND p.item_id IN {_ITEMS} AND (
+            p.id IN (SELECT id FROM english) OR p.translation_of IN (SELECT id FROM english)
+            OR (p.language <> 'en' AND NOT {_KEPT} AND NOT 'stale' = ANY(p.flags) AND NOT EXISTS (
+                SELECT 1 FROM pair o WHERE o.id = p.translation_of
+                    AND (o.status = 'rejected' OR (:all AND {IS_KEPT.format(pair="o")})))))
+        RETURNING p.language, p.status, p.flags, p.reviewed_at IS NOT NULL AS is_reviewed
     )
-    SELECT CASE language WHEN 'en' THEN 'pairs' ELSE 'translations.' || language END, count(*) FROM gone GROUP BY 1
+    SELECT language, status, flags, is_reviewed, count(*) FROM gone GROUP BY 1, 2, 3, 4
     """  # noqa: S608  # only constants are put in
 )
 _FORGET_REJECTIONS = text(
@@ -37,7 +49,10 @@ _FORGET_STATES = text(
     f"""
     WITH gone AS (
         DELETE FROM item_state st WHERE job_id = :job_id AND item_id IN {_ITEMS}
-            AND (stage = 'translate' OR (:all AND stage = 'generate' AND EXISTS (
+            AND (stage = 'translate' AND NOT EXISTS (
+                    SELECT 1 FROM pair p WHERE p.job_id = :job_id AND p.item_id = st.item_id AND p.ordinal = st.sample
+                        AND p.language = 'en' AND (p.status = 'rejected' OR (:all AND {_KEPT}))
+                ) OR (:all AND stage = 'generate' AND EXISTS (
                 SELECT 1 FROM call c WHERE c.id = st.call_id AND c.raw IS NOT NULL
                     AND c.state IN ('ok', 'recovered'))))
         RETURNING stage, state, code
@@ -83,7 +98,10 @@ _FORGET_FAILURES = text(
 
 
 async def forget_outcomes(session: AsyncSession, lease: Lease, dataset_id: int, bucket: int) -> None:
-    """Take back the outcomes of a shard from its stage on, where a stored answer can give them again."""
+    """Take back the outcomes of a shard from its stage on, where a stored answer can give them again.
+
+    Pairs that a person decided about stay.
+    """
     parameters = {
         "job_id": lease.job_id,
         "dataset_id": dataset_id,
@@ -94,9 +112,11 @@ async def forget_outcomes(session: AsyncSession, lease: Lease, dataset_id: int, 
     for family, reason, n in await session.execute(_FORGET_REJECTIONS, parameters):
         tallies[lease.job_id, family] -= n
         tallies[lease.job_id, f"{family}.{reason}"] -= n
-    for statement in (_FORGET_STATES, _FORGET_PAIRS):
-        for key, n in await session.execute(statement, parameters):
-            tallies[lease.job_id, key] -= n
+    for key, n in await session.execute(_FORGET_STATES, parameters):
+        tallies[lease.job_id, key] -= n
+    for language, status, flags, is_reviewed, n in await session.execute(_FORGET_PAIRS, parameters):
+        tallies[lease.job_id, "pairs" if language == "en" else f"translations.{language}"] -= n
+        count_pair(tallies, lease.job_id, language, status, flags, is_reviewed=is_reviewed, n=-n)
     await session.execute(_CLEAR_RESET, {"shard_id": lease.shard_id, "fence": lease.fence})
     await add_tallies(session, tallies, bucket)
 

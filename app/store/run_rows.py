@@ -27,7 +27,7 @@ _VALID = """
     CROSS JOIN LATERAL (
         SELECT coalesce(json_object_agg(o.language,
             json_build_object('instruction', o.instruction, 'response', o.response) ORDER BY o.language), '{}') AS texts
-        FROM pair o WHERE o.translation_of = p.id AND o.status <> 'rejected'
+        FROM pair o WHERE o.translation_of = p.id AND o.status <> 'rejected' AND NOT 'stale' = ANY(o.flags)
     ) t
     WHERE p.job_id = :job_id AND p.language = 'en' AND p.status <> 'rejected'
     GROUP BY i.id ORDER BY i.position

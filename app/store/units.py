@@ -23,7 +23,7 @@ class PendingItem:
 
 @dataclass(frozen=True, slots=True)
 class PendingPair:
-    """An English pair without a finished translation; `present` are the languages it has."""
+    """An English pair without a finished translation; `present` are the languages it need not be asked for."""
 
     item_id: int
     ordinal: int
@@ -68,7 +68,8 @@ _PENDING_ITEMS = text(
 _PENDING_PAIRS = text(
     f"""
     SELECT p.item_id, p.ordinal, p.id, p.instruction, p.response, p.conversation,
-        ARRAY(SELECT t.language FROM pair t WHERE t.translation_of = p.id) AS present,
+        ARRAY(SELECT t.language FROM pair t
+            WHERE t.translation_of = p.id AND NOT 'retranslating' = ANY(t.flags)) AS present,
         {_LOSSES.format(item="p.item_id", stage="translate", sample="p.ordinal")} AS losses
     FROM item i
     JOIN pair p ON p.job_id = :job_id AND p.item_id = i.id AND p.language = 'en' AND p.status <> 'rejected'

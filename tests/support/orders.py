@@ -22,8 +22,20 @@ from workers.engine import ShardEngine
 from workers.main import listen, open_worker
 
 FINAL = {"completed", "failed", "cancelled", "expired"}
+QUEUE_ROWS = """
+    SELECT 'status.' || language || '.' || status, count(*) FROM pair
+    WHERE job_id = :job AND status <> 'accepted' GROUP BY 1
+    UNION ALL
+    SELECT 'reviewed.' || language || '.' || status, count(*) FROM pair
+    WHERE job_id = :job AND reviewed_at IS NOT NULL GROUP BY 1
+    UNION ALL
+    SELECT 'flag.' || language || '.' || flag, count(*) FROM pair CROSS JOIN unnest(flags) AS flag
+    WHERE job_id = :job AND reviewed_at IS NULL GROUP BY 1
+"""
 _ROWS = text(
     f"""
+    {QUEUE_ROWS}
+    UNION ALL
     SELECT 'items.' || state, count(*) FROM item_state WHERE job_id = :job AND stage = 'generate' GROUP BY 1
     UNION ALL
     SELECT 'translate.' || state, count(*) FROM item_state WHERE job_id = :job AND stage = 'translate' GROUP BY 1

@@ -25,7 +25,9 @@ async def choose_pairs(making: Making, namer: rows.Namer | None = None) -> None:
     if options.selection.is_complete:
         whole = await rows.count_pairs(session, replace(options.selection, is_complete=False))
         making.counts["pairs_dropped"] = whole - pairs
-    making.counts["translations"] = await rows.count_translations(session, list(options.translations))
+    making.counts["translations"] = await rows.count_translations(
+        session, list(options.translations), keeps_stale=options.keeps_stale
+    )
     if options.split is not None:
         making.counts["items_by_split"] = await draw_splits(session, options.split)
 

@@ -39,7 +39,7 @@ async def _write(making: Making, style: Style) -> None:
         for language in making.options.languages:
             spec = FileSpec(making.name(style, _SUFFIXES[style], language, split), "conversations", language, split)
             if not await making.has(spec):
-                await rows.show_language(making.session, language, number)
+                await rows.show_language(making.session, language, number, keeps_stale=making.options.keeps_stale)
             await _write_file(making, spec, style)
     making.counts["conversations"] = sum(file["rows"] for file in making.files)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.pipeline.splitting import SPLITS
-from app.services.exporting.options import IMAGE_CHOICES, MISSING_CHOICES
+from app.services.exporting.options import IMAGE_CHOICES, MISSING_CHOICES, STALE_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Format:
                 "languages": "codes of the job's languages and `en`; all by default",
                 "images": {"choices": list(IMAGE_CHOICES), "default": "ids", "base64": self.pictures},
                 "on_missing_images": {"choices": list(MISSING_CHOICES), "default": "fail"},
+                "stale_translations": {"choices": list(STALE_CHOICES), "default": "leave_out"},
                 "split": f"shares of {', '.join(SPLITS)} that add up to 1, and a seed",
                 "filters": ["status", "language", "min_words", "item_ids"],
             },

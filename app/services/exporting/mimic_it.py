@@ -32,7 +32,7 @@ async def _write_set(making: Making, language: str, split: str | None, number: i
     train = FileSpec(making.name("train", "json", language, split), "train", language, split)
     session = making.session
     if not await making.has(instructions, train):
-        await rows.show_language(session, language, number)
+        await rows.show_language(session, language, number, keeps_stale=making.options.keeps_stale)
     header = b'{"meta":' + _describe_source(making, language, split) + b',"data":{\n'
     has_images = making.options.images != "none"
     entries = lines.stream_entries(session, has_images=has_images)

@@ -11,17 +11,22 @@ from app.store.models import Export
 DEFAULT_STATUSES = ("accepted", "flagged", "edited")
 IMAGE_CHOICES = ("none", "ids", "base64")
 MISSING_CHOICES = ("fail", "drop_pairs")
+STALE_CHOICES = ("leave_out", "keep")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """languages: English and others, in order; images: `none`, `ids` or `base64`, the last with the pictures."""
+    """languages: English and others, in order; images: `none`, `ids` or `base64`, the last with the pictures.
+
+    keeps_stale: whether translations of what English pairs said before they were changed go out
+    """
 
     languages: tuple[str, ...]
     images: str
     on_missing_images: str
     split: SplitPlan | None
     selection: Selection
+    keeps_stale: bool = False
 
     @property
     def has_english(self) -> bool:
@@ -56,7 +61,9 @@ def read_options(export: Export) -> Options:
         None if item_ids is None else tuple(item_ids),
         is_complete=images == "base64" and on_missing == "drop_pairs",
     )
-    return Options(tuple(export.languages), images, on_missing, read_split(given.get("split")), selection)
+    keeps_stale = given.get("stale_translations") == "keep"
+    split = read_split(given.get("split"))
+    return Options(tuple(export.languages), images, on_missing, split, selection, keeps_stale)
 
 
 def read_split(given: dict[str, Any] | None) -> SplitPlan | None:

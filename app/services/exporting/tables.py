@@ -1,6 +1,7 @@
 """Tables of pairs: JSON lines, CSV and parquet, a file per split, all languages in it."""
 
 from collections.abc import Callable
+from typing import TypedDict
 
 from app.pipeline.language_codes import SOURCE_LANGUAGE
 from app.services.exporting.choosing import choose_pairs, list_places
@@ -10,11 +11,16 @@ from app.store import export_lines as lines
 from app.store import export_rows as rows
 
 
+class _Choices(TypedDict):
+    has_images: bool
+    keeps_stale: bool
+
+
 async def write_jsonl(making: Making) -> None:
     """`XX_pairs.jsonl`: a pair a line, each English one followed by its translations."""
 
     def stream() -> Source:
-        return lines.stream_lines(making.session, making.options.languages, has_images=_has_images(making))
+        return lines.stream_lines(making.session, making.options.languages, **_choices(making))
 
     await _write(making, "jsonl", stream)
 
@@ -23,7 +29,7 @@ async def write_csv(making: Making) -> None:
     """`XX_pairs.csv`: the same rows with a header; lists are JSON, no cell begins like a formula."""
 
     def stream() -> Source:
-        return lines.stream_cells(making.session, making.options.languages, has_images=_has_images(making))
+        return lines.stream_cells(making.session, making.options.languages, **_choices(making))
 
     await _write(making, "csv", stream)
 
@@ -32,7 +38,7 @@ async def write_parquet(making: Making) -> None:
     """`XX_pairs.parquet`: the same rows, typed."""
 
     def stream() -> Source:
-        return lines.stream_lines(making.session, making.options.languages, has_images=_has_images(making))
+        return lines.stream_lines(making.session, making.options.languages, **_choices(making))
 
     await _write(making, "parquet", stream, encode_pairs)
 
@@ -46,5 +52,5 @@ async def _write(making: Making, suffix: str, stream: Callable[[], Source], enco
         await making.write(spec, stream(), encode)
 
 
-def _has_images(making: Making) -> bool:
-    return making.options.images != "none"
+def _choices(making: Making) -> _Choices:
+    return {"has_images": making.options.images != "none", "keeps_stale": making.options.keeps_stale}

@@ -22,6 +22,7 @@ from app.store.models.jobs import Job, JobEvent, Prompt, Shard, Tally
 from app.store.models.outputs import Export, IdempotencyKey, Statistic, StatisticRun
 from app.store.models.pairs import Embedding, Pair, Rejection, Relation
 from app.store.models.quality import EDIT_KINDS, PairEdit, PairFinding
+from app.store.models.review import VERDICTS, PairReview, ReviewRule, ReviewRulePair, ReviewRuleRun
 from app.store.models.work import Call, ItemState, WorkerRow
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "JOB_STATES",
     "PAIR_STATUSES",
     "SHARD_STATES",
+    "VERDICTS",
     "Call",
     "ColdStart",
     "ColdStartCandidate",
@@ -52,9 +54,13 @@ __all__ = [
     "Pair",
     "PairEdit",
     "PairFinding",
+    "PairReview",
     "Prompt",
     "Rejection",
     "Relation",
+    "ReviewRule",
+    "ReviewRulePair",
+    "ReviewRuleRun",
     "Shard",
     "Statistic",
     "StatisticRun",

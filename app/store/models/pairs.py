@@ -18,11 +18,16 @@ from sqlmodel import Field, SQLModel
 
 from app.store.models.columns import PAIR_STATUSES, count, one_of, reference, serial_key, text_column, texts, time
 
+NOTED = "status <> 'accepted' OR flags <> '{}'::text[] OR reviewed_at IS NOT NULL"
+"""Pairs that queues are made of: what is not accepted, has flags, or was reviewed."""
+
 
 class Pair(SQLModel, table=True):
     """An instruction and its response in one language; `ordinal` counts the accepted pairs of an item from 0.
 
     `conversation` is the conversation of the item that the pair is a round of, 0 where there is only one.
+    `reviewed_at`: when a person last judged the texts that stand now; nobody yet: NULL.
+    `source_fingerprint`: of the English texts that a stale translation says, NULL where they are those of its pair.
     """
 
     __tablename__ = "pair"
@@ -32,6 +37,7 @@ class Pair(SQLModel, table=True):
         Index("pair_job_id_language_id_idx", "job_id", "language", "id"),
         Index("pair_item_id_idx", "item_id"),
         Index("pair_translation_of_idx", "translation_of", postgresql_where=text("translation_of IS NOT NULL")),
+        Index("pair_noted_idx", "job_id", "language", "id", postgresql_where=text(NOTED)),
     )
 
     id: int = serial_key()
@@ -51,6 +57,8 @@ class Pair(SQLModel, table=True):
     revision: int = count()
     call_id: int | None = Field(sa_column=Column(BigInteger, nullable=True))
     created_at: datetime = time(default_now=True)
+    reviewed_at: datetime | None = time()
+    source_fingerprint: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 
 class Rejection(SQLModel, table=True):

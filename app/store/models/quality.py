@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from app.store.models.columns import json_column, one_of, reference, serial_key, text_column, time
 
-EDIT_KINDS = ("repair", "edit", "rule", "undo")
+EDIT_KINDS = ("repair", "edit", "rule", "undo", "retranslation")
 
 
 class PairFinding(SQLModel, table=True):
@@ -31,7 +31,9 @@ class PairFinding(SQLModel, table=True):
 class PairEdit(SQLModel, table=True):
     """A change of a pair's texts: by a rule while it was made (repair), by a person (edit), by a person's rule (rule).
 
-    `undoes` is the change that this one takes back. The texts before the first change are what the model wrote.
+    A `retranslation` is the model's own, of an English pair that had changed. `undoes` is the change that this one
+    takes back. The texts before the first change are what the model wrote. `status_before` is the pair's,
+    `source_before` a fingerprint of the English texts that a translation said before; a repair has neither.
     """
 
     __tablename__ = "pair_edit"
@@ -52,6 +54,8 @@ class PairEdit(SQLModel, table=True):
     response_before: str = text_column()
     instruction_after: str = text_column()
     response_after: str = text_column()
+    status_before: str | None = text_column(nullable=True)
+    source_before: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     undoes: int | None = Field(
         sa_column=Column(BigInteger, ForeignKey("pair_edit.id", ondelete="CASCADE"), nullable=True)
     )
