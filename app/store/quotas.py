@@ -5,7 +5,7 @@ the order of the pairs decides. What is kept stays kept. `call.most_pairs` notes
 call that ended it, so that reading its replies again comes to the same.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +20,8 @@ from app.store.outcomes import Ending, NewPair, Outcome, record_outcomes
 Place = tuple[int, int]
 """An item of a job, as (job, item)."""
 
+_LATEST_CALLS = 1_000
+
 _LOCK = text("SELECT id FROM job WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 _COUNTS = text(
     """
@@ -32,6 +34,12 @@ _UNDER_WAY = text(
     """
     SELECT job_id, count(*) FROM call WHERE state = 'started' AND stage = 'generate' AND job_id = ANY(:ids)
     GROUP BY job_id
+    UNION ALL
+    SELECT wanted.id, unread.n FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE state = 'stored' AND stage = 'generate') AS n
+        FROM (SELECT state, stage FROM call WHERE job_id = wanted.id ORDER BY id DESC LIMIT :latest) AS latest
+    ) AS unread
     """
 )
 _ENDED = text(
@@ -83,7 +91,10 @@ _SUPERSEDE_LATE = text(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job with a target is: pairs kept, items ended, calls for further pairs under way."""
+    """How far a job with a target is: pairs kept, items ended, calls whose pairs are still to come.
+
+    Those are under way, or their reply is stored and not read yet, which is looked for among the latest calls.
+    """
 
     kept: int
     ended: int
@@ -111,8 +122,10 @@ async def read_progress(session: AsyncSession, job_ids: Collection[int]) -> dict
     """How far jobs are; with their rows locked, no pair is added to them meanwhile."""
     ids = {"ids": sorted(job_ids)}
     counts = {job_id: (kept, ended) for job_id, kept, ended in await session.execute(_COUNTS, ids)}
-    open_calls: dict[int, int] = dict((await session.execute(_UNDER_WAY, ids)).all())
-    return {job_id: Progress(*counts.get(job_id, (0, 0)), under_way=open_calls.get(job_id, 0)) for job_id in job_ids}
+    under_way: Counter[int] = Counter()
+    for job_id, n in await session.execute(_UNDER_WAY, {**ids, "latest": _LATEST_CALLS}):
+        under_way[job_id] += n
+    return {job_id: Progress(*counts.get(job_id, (0, 0)), under_way=under_way[job_id]) for job_id in job_ids}
 
 
 async def _keep_to_targets(session: AsyncSession, outcomes: Sequence[Outcome]) -> list[Outcome]:
