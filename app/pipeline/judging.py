@@ -131,7 +131,7 @@ def _read_lines(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class VerdictGrammar:
-    """One verdict a reply, recorded as a pair that says no more than accept or reject."""
+    """One verdict a reply; it is read as a pair that says no more than accept or reject."""
 
     keeps_order: bool = False
     counts_pairs: bool = False

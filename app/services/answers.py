@@ -7,6 +7,7 @@ from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.costing import cost_micros
 from app.pipeline.filtering import FilterResult, filter_pairs
+from app.pipeline.judging import JUDGING
 from app.pipeline.values import Completion, Pair, Rejection, Stage, Usage
 from app.services.claims import JobContext
 from app.services.further import end_failed, most_of_reply, place_conversations
@@ -42,7 +43,10 @@ def read_item_answer(job: JobContext, unit: ItemUnit, call: PaidCall, raw: bytes
     Never raises: what breaks over one reply (a rule of somebody's own kind, say) fails that item alone.
     """
     try:
-        return _read_item(job, unit, call, decode_completion(raw), rounds)
+        completion = decode_completion(raw)
+        if JUDGING in job.policies:
+            return _read_verdict(job, unit, call, completion)
+        return _read_item(job, unit, call, completion, rounds)
     except CompletionError as error:
         return end_failed(job, unit, fail_call(job, Stage.GENERATE, unit, call, error))
     except Exception as error:
@@ -78,6 +82,20 @@ def _read_item(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Comp
         rejections=tuple(result.rejections),
     )  # fmt: skip
     return conclude_reply(job, unit, call, outcome, rounds)
+
+
+def _read_verdict(job: JobContext, unit: ItemUnit, call: PaidCall, completion: Completion) -> Outcome:
+    """A judge's reply: it makes no pair, and what it says is read from the reply itself when it is asked for."""
+    parsed = job.grammar.parse(completion.text)
+    code = None if parsed.pairs else "no_verdict"
+    return make_outcome(
+        job, Stage.GENERATE, unit, call, completion,
+        verdict="failed" if code else "done",
+        code=code,
+        detail=_describe(parsed.rejections) if code else None,
+        pairs=(),
+        rejections=parsed.rejections,
+    )  # fmt: skip
 
 
 def fail_call(

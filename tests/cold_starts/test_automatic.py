@@ -40,7 +40,7 @@ async def test_a_model_judges_every_candidate_once_through_a_job_of_its_own(desk
     judge = await desk.house.get(f"/jobs/{rounds[0]['judge_job_id']}")
     assert (judge["model"], judge["state"], judge["metadata"]["role"]) == ("gpt-4o", "completed", "judge")
     assert judge["counts"]["items"]["done"] == rounds[0]["items"]["total"] == 16
-    assert judge["usage"]["calls"] == 16
+    assert (judge["usage"]["calls"], judge["counts"]["pairs"], judge["counts"]["rejected"]) == (16, 0, 0)
     candidates = await desk.candidates(view, "&round=1")
     verdicts = {each["verdict"]["verdict"] for each in candidates}
     assert verdicts == {"accept", "reject"}
@@ -53,6 +53,18 @@ async def test_a_model_judges_every_candidate_once_through_a_job_of_its_own(desk
     if view["state"] == "frozen":
         told = (await desk.house.get(f"/prompts/{view['prompt_id']}"))["provenance"]
         assert (told["mode"], told["judge_model"]) == ("automatic", "gpt-4o")
+
+
+async def test_a_judge_that_says_nothing_decides_nothing(desk: Desk) -> None:
+    await desk.house.endpoint.set_mode(refuse_response_format=True)
+    view = await run_to_the_end(desk, judge_model="gpt-4o", max_rounds=1)
+    rounds = (await desk.house.get(f"/cold-starts/{view['id']}/rounds"))["data"]
+    judge = await desk.house.get(f"/jobs/{rounds[0]['judge_job_id']}")
+    assert (judge["state"], judge["counts"]["items"]["failed"]) == ("failed", 16)
+    failed = (await desk.house.get(f"/jobs/{judge['id']}/items?state=failed"))["data"]
+    assert {each["code"] for each in failed} == {"no_verdict"}
+    assert rounds[0]["decisions"]["open"] == 16
+    assert view["state"] == "open"
 
 
 async def test_it_stops_after_its_rounds_and_says_what_is_missing(desk: Desk) -> None:

@@ -111,3 +111,26 @@ async def test_the_same_order_of_a_round_under_one_key_is_one_round(desk: Desk) 
     assert again.json()["job_id"] == first.json()["job_id"]
     await desk.house.finish(f"/jobs/{first.json()['job_id']}")
     assert len((await desk.house.get(f"/cold-starts/{cold_start['id']}/rounds"))["data"]) == 1
+
+
+async def test_candidates_and_cold_starts_are_read_in_pages_by_filters_and_polled_by_etag(desk: Desk) -> None:
+    cold_start = await desk.begin(items=6, held_out=2)
+    other = await desk.begin(name="other", items=2, held_out=1)
+    await desk.run_round(cold_start)
+    path = f"/cold-starts/{cold_start['id']}"
+    page = await desk.house.get(f"{path}/candidates?limit=4")
+    rest = await desk.house.get(f"{path}/candidates?limit=4&cursor={page['next_cursor']}")
+    seen = page["data"] + rest["data"]
+    assert ([each["held_out"] for each in seen].count(True), len(seen), rest["has_more"]) == (2, 6, False)
+    assert [each["position"] for each in seen] == sorted(each["position"] for each in seen)
+    await desk.decide(seen[0], "rejected")
+    assert [each["id"] for each in await desk.candidates(cold_start, "&status=rejected")] == [seen[0]["id"]]
+    assert await desk.candidates(cold_start, "&round=2") == []
+
+    listed = (await desk.house.get(f"/cold-starts?dataset_id={desk.dataset_id}&state=open"))["data"]
+    assert [each["id"] for each in listed] == [other["id"], cold_start["id"]]
+    for resource in (path, f"/candidates/{seen[1]['id']}"):
+        first = await desk.house.client.get(resource)
+        assert first.headers["etag"].removeprefix("W/") == f'"{first.json()["etag"]}"'  # gzip makes it a weak one
+        again = await desk.house.client.get(resource, headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == 304
