@@ -171,7 +171,7 @@ def _cut_outcome(outcome: Outcome, left: int, there: Collection[int]) -> tuple[O
         pairs=pairs,
         rejections=(*outcome.rejections, *(_refuse(pair, target) for pair in surplus)),
         ending=Ending(TARGET_REACHED, detail, outcome.end.call_id),
-        most_pairs=len(pairs),
+        most_pairs=len(there) + left,
     )
     return cut, left
 
