@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.pipeline.formats import read_content
 from app.pipeline.grounding import CLAIM_CLASSES, Standing, Verdict, ground_pairs
 from app.pipeline.values import Pair
+from app.services.kinds import load_kind_prompt
 from bench.falsehoods import MAKERS, Case, Split, choose_texts, make_cases
 from datasets.records import QueryInput
-from datasets.registry import find_kind
+from datasets.registry import find_kind, list_kinds
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FILES = {
@@ -64,9 +66,11 @@ def run(split: Split = "reported", most: int = MOST, show: str = "") -> Report:
     scores = {name: Score() for name in CLAIM_CLASSES}
     for case in (case for made in cases.values() for case in made):
         score_case(case, scores[case.claim_class], is_shown=case.claim_class == show)
-    plain = {
-        name: _count_plain(choose_texts(texts[name], split)[: 4 * most], show) for name in ("coco", "spot_the_diff")
+    lines = {
+        name: list(_hold_against(choose_texts(texts[name], split)[: 4 * most])) for name in ("coco", "spot_the_diff")
     }
+    plain = {f"lines of {name}": _count_plain(held, show) for name, held in lines.items()}
+    plain["answers in the kinds' own examples"] = _count_plain(list(_list_examples()), show)
     return Report(scores, plain, {name: _time_replies(made) for name, made in cases.items()})
 
 
@@ -96,30 +100,36 @@ def _find_wrong(case: Case, question: str, response: str) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.standing is Standing.CONTRADICTED]
 
 
-def _count_plain(texts: Sequence[str], show: str) -> tuple[int, int]:
-    """Each line somebody wrote, held against what was told of the same: how many are contradicted, of how many."""
-    contradicted = total = 0
-    for line, others in _hold_against(texts):
-        found = [
-            v for v in ground_pairs(others, [Pair("What is there?", line)])[0] if v.standing is Standing.CONTRADICTED
-        ]
+def _count_plain(held: Sequence[tuple[Pair, str]], show: str) -> tuple[int, int]:
+    """What somebody wrote, held against what was told of the same: how many are contradicted, of how many."""
+    contradicted = 0
+    for pair, annotation in held:
+        found = [v for v in ground_pairs(annotation, [pair])[0] if v.standing is Standing.CONTRADICTED]
         contradicted += bool(found)
-        total += 1
         for verdict in found if show == "plain" else ():
-            print(f"--- {line}\n{others[:600]}\n  {verdict.describe()}")
-    return contradicted, total
+            print(f"--- {pair.response}\n{annotation[:600]}\n  {verdict.describe()}")
+    return contradicted, len(held)
 
 
-def _hold_against(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _list_examples() -> Iterator[tuple[Pair, str]]:
+    """The pairs that the prompts of the kinds show, with the annotations they are about."""
+    for kind in list_kinds():
+        prompt = load_kind_prompt(kind.name)
+        for user, assistant in zip(prompt.in_context[::2], prompt.in_context[1::2], strict=True):
+            for pair in read_content(assistant.content):
+                yield pair, str(user.content)
+
+
+def _hold_against(texts: Sequence[str]) -> Iterator[tuple[Pair, str]]:
     """Captions of one image against the others and the boxes; remarks, each of which is news, against all of them."""
     for text in texts:
         lines = text.split("\n")
         has_boxes = lines[-1].endswith("]")
         for place, line in enumerate(lines):
             if has_boxes and not line.endswith("]"):
-                yield line, "\n".join([*lines[:place], *lines[place + 1 :]])
+                yield Pair("What is there?", line), "\n".join([*lines[:place], *lines[place + 1 :]])
             elif not has_boxes:
-                yield line, text
+                yield Pair("What is there?", line), text
 
 
 def _time_replies(cases: Sequence[Case]) -> float:
@@ -150,7 +160,7 @@ def main() -> None:
             f"  refused {score.refused:>3}  precision {score.precision:6.1%}"
         )
     for name, (contradicted, total) in report.plain.items():
-        print(f"{name:>16}  lines contradicted by the others {contradicted} of {total}")
+        print(f"{name:>36}  contradicted {contradicted} of {total}")
     for name, cpu_ms in report.cpu_ms_a_reply.items():
         print(f"{name:>16}  CPU a reply {cpu_ms:.3f} ms")
     print(Counter({name: score.falsehoods for name, score in report.scores.items()}).total(), "falsehoods")

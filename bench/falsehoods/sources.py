@@ -81,7 +81,7 @@ def pick(phrasings: dict[Split, Sequence[Phrasing]], split: Split, rng: random.R
 
 _LINES: dict[Split, Sequence[str]] = {
     "development": ("{A}.", "Comparing what is to be seen, {a}."),
-    "reported": ("What stands out is this: {a}.", "It seems plain enough to me and to anyone else here: {a}."),
+    "reported": ("What stands out is this: {a}.", "One more thing about what is there: {a}."),
 }
 
 

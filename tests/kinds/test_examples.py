@@ -3,7 +3,8 @@
 import pytest
 
 from app.pipeline.filtering import filter_pairs
-from app.pipeline.formats import parse_reply, render_pairs
+from app.pipeline.formats import parse_reply, read_content, render_pairs
+from app.pipeline.grounding import Standing, ground_pairs
 from app.pipeline.values import Pair, Prompt
 from app.services.kinds import load_kind_prompt
 from datasets.registry import find_kind, list_kinds
@@ -28,3 +29,11 @@ def test_no_example_would_be_refused_as_a_reply(name: str) -> None:
             most=kind.most_pairs,
         )
         assert (list(result.accepted), result.rejections) == (pairs, ())
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in list_kinds()])
+def test_no_example_claims_what_its_annotation_speaks_against(name: str) -> None:
+    prompt = load_kind_prompt(name)
+    for user, assistant in zip(prompt.in_context[::2], prompt.in_context[1::2], strict=True):
+        found = ground_pairs(str(user.content), read_content(assistant.content))
+        assert not [v.describe() for verdicts in found for v in verdicts if v.standing is Standing.CONTRADICTED]

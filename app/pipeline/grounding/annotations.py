@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from app.pipeline.grounding.alike import say_the_same
 from app.pipeline.grounding.nouns import COCO, FORMS, is_a
@@ -77,12 +78,16 @@ class Block:
 
 
 class Annotation:
-    """An annotation, read; raises nothing, whatever it holds. Lines count from 1."""
+    """An annotation, read; raises nothing, whatever it holds. Lines count from 1.
+
+    memo: what a check has read out of it, by the check's name, for the other pairs of the item
+    """
 
     def __init__(self, text: str) -> None:
         self.lines = text.split("\n")
         self.blocks: list[Block] = [Block()]
         self.unknown_boxes = False
+        self.memo: dict[str, Any] = {}
         self.events: list[Event] = []
         self._remarks: list[tuple[int, str]] = []
         self._read()

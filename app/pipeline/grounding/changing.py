@@ -32,6 +32,7 @@ _CHANGE = re.compile(
     rf"|(?P<later_lacks>{_LATER} (?:is |also )?{_LACKS}\b)|(?P<earlier_lacks>{_EARLIER} (?:is |also )?{_LACKS}\b)"
     rf"|(?P<gone>{_DENIED}\b[^,;.]{{0,60}}?\b{_LATER})"
     rf"|(?P<come>{_DENIED}\b[^,;.]{{0,60}}?\b{_EARLIER})"
+    rf"|(?P<first_only>{_EARLIER} only\b)|(?P<second_only>{_LATER} only\b)"
     rf"|(?P<only_first>\bonly\b[^,;.]{{0,30}}?\b{_EARLIER})"
     rf"|(?P<only_second>\bonly\b[^,;.]{{0,30}}?\b{_LATER})"
     r"|(?P<vanish>\b(?:gone|missing|vanish\w*|disappear\w*"
@@ -48,13 +49,14 @@ _CHANGE = re.compile(
 )
 _GATE = re.compile(
     r"gone|missing|vanish|disappear|no longer|left|remov|driven|drove|depart|appear|arriv|new|added|emerge|moved|second"
-    r"|first|before|after|earlier|later|shift|differ|image|changed|identical|same"
+    r"|first|before|after|earlier|later|shift|differ|image|chang|identical|same|more|absent|lack|come|enter|join|only|now|turned|closer|further"
 )
 _POLARITY = {
-    "gone": "vanished", "later_lacks": "vanished", "only_first": "vanished", "vanish": "vanished",
-    "come": "appeared", "earlier_lacks": "appeared", "only_second": "appeared", "appear": "appeared",
-    "move": "moved", "stays": "",
-}  # fmt: skip
+    **dict.fromkeys(("gone", "later_lacks", "first_only", "only_first", "vanish"), "vanished"),
+    **dict.fromkeys(("come", "earlier_lacks", "second_only", "only_second", "appear"), "appeared"),
+    "move": "moved",
+    "stays": "",
+}
 _NOTHING = re.compile(
     r"\b(?:there (?:are|is|were|seems? to be|appears? to be) no"
     r" (?:visible |apparent |noticeable |obvious )?(?:differences?|changes?)"
@@ -81,8 +83,9 @@ def check_differences(pair: ReadPair, annotation: Annotation) -> Iterator[Verdic
     """What the response says has changed; a remark that nothing differs counts only where no other tells a change."""
     if annotation.events or _GATE.search(pair.answer) is None:
         return
-    remarks = [(line, change) for line, sentence in annotation.sentences for change in read_changes(sentence)]
-    sameness = [line for line, sentence in annotation.sentences if _NOTHING.search(sentence.text, *sentence.span)]
+    if "changes" not in annotation.memo:
+        annotation.memo["changes"] = _read_remarks(annotation)
+    remarks, sameness = annotation.memo["changes"]
     if not remarks and not (sameness and len(annotation.sentences) == len(sameness)):
         return
     for sentence in pair.response:
@@ -98,6 +101,12 @@ def check_differences(pair: ReadPair, annotation: Annotation) -> Iterator[Verdic
             yield from _judge(pair, annotation, change, remarks, sameness)
 
 
+def _read_remarks(annotation: Annotation) -> tuple[list[tuple[int, Change]], list[int]]:
+    """The changes that remarks tell, each with its line; and the lines that say that nothing differs."""
+    told = [(line, change) for line, sentence in annotation.sentences for change in read_changes(sentence)]
+    return told, [line for line, sentence in annotation.sentences if _NOTHING.search(sentence.text, *sentence.span)]
+
+
 def _has_other(sentence: Sentence) -> bool:
     return not {"other", "else", "apart", "besides", "except"}.isdisjoint(sentence.words)
 
@@ -105,6 +114,8 @@ def _has_other(sentence: Sentence) -> bool:
 def read_changes(sentence: Sentence) -> Iterator[Change]:
     """The changes that a sentence tells, each of the thing named last before it, or first after it."""
     text = sentence.text
+    if _GATE.search(text, *sentence.span) is None:
+        return
     for match in _CHANGE.finditer(text, *sentence.span):
         polarity = _POLARITY[match.lastgroup or "stays"]
         if not polarity or not sentence.mentions:

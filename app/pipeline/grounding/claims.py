@@ -3,15 +3,19 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from app.pipeline.grounding.annotations import Annotation
 from app.pipeline.grounding.reading import Mention, Sentence, lower, read_sentences
-from app.pipeline.grounding.words import HEDGES, NEGATIONS, speaks_of_whole_scene
+from app.pipeline.grounding.words import HEDGES, NEGATIONS, PERCEIVED, speaks_of_whole_scene
 from app.pipeline.values import Pair
 
 CLAIM_CLASSES = ("object", "count", "colour", "position", "order", "time", "difference", "consistency")
 """What claims are about; `consistency` is about the other pairs of the item."""
+
+
+_SUPPOSING = frozenset(("can", "cannot", "you", "we"))
 
 
 class Standing(StrEnum):
@@ -94,9 +98,9 @@ def is_hedged(sentence: Sentence) -> bool:
     """Whether the sentence may speak of what is not there: a supposition, a comparison, advice, a question."""
     if sentence.is_question or not HEDGES.isdisjoint(sentence.words):
         return True
-    return any(
-        word in ("can", "cannot") and sentence.words[place + 1 : place + 2] not in (["be"], ["see"])
-        for place, word in enumerate(sentence.words)
+    return not _SUPPOSING.isdisjoint(sentence.words) and any(
+        word in _SUPPOSING and (following not in PERCEIVED and following not in _SUPPOSING)
+        for word, following in pairwise((*sentence.words, ""))
     )
 
 

@@ -16,7 +16,7 @@ from app.pipeline.grounding.nouns import COCO, UNRELIABLE, are_confusable, is_a
 from app.pipeline.grounding.reading import Mention, Sentence
 from app.pipeline.grounding.words import NEGATIONS, split_words
 
-_NOT_THERE = split_words("for as than like about without no toward towards via per any")
+_NOT_THERE = split_words("for as than like about without no toward towards via per any before after until when once")
 _MADE_OF = split_words(
     "group herd flock pair couple number row line bunch pile stack lot lots full front top side left right plate "
     "pack crowd set slice piece variety one two three four five six some all many most each both several middle "

@@ -55,10 +55,13 @@ APPROXIMATE = split_words("least most about around than nearly almost over appro
 HEDGES = split_words(
     "could might may would should if perhaps possibly probably likely suggest suggests suggesting imagine such "
     "like example typically usually often generally unlike than similar resemble resembles resembling reminiscent "
-    "must need needs you your we will whether or maybe avoid prevent safety ensure because potential appears "
+    "must need needs your will whether or maybe avoid prevent safety ensure because potential appears "
     "seems almost designed intended meant used called named pretend pretending"
 )
 """A sentence with one of these may name things that are not there."""
+
+PERCEIVED = split_words("be see find notice spot make observe tell count clearly also easily still even not")
+"""What may follow `you` or `can` in a sentence about what is there."""
 
 SCENE_WORDS = split_words("image picture photo photograph scene frame shot view video clip")
 NEGATIONS = split_words("no not without never neither none nobody nothing isn't aren't doesn't don't wasn't")
