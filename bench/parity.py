@@ -46,6 +46,7 @@ def run(rounds: int = 1) -> tuple[dict[str, Figures], float]:
 
 def _measure(entries: tuple[Translated, ...], detector: LinguaDetector, rounds: int) -> Figures:
     figures = Figures()
+    seen: set[tuple[str, Pair, Pair]] = set()
     for number, (entry, language) in enumerate((entry, language) for entry in entries for language in TARGETS):
         figures.correct += 1
         right = entry.right[language]
@@ -53,6 +54,9 @@ def _measure(entries: tuple[Translated, ...], detector: LinguaDetector, rounds: 
             figures.refused.append(f"{language} {finding.code} {finding.detail}: {right}")
         for turn in range(rounds):
             for name, wrong in _corrupt(entry, language, number, turn):
+                if (language, entry.source, wrong) in seen:
+                    continue
+                seen.add((language, entry.source, wrong))
                 figures.seeded[name] += 1
                 figures.seeded_in[language] += 1
                 if find_faults(entry.source, wrong, language, detector, entry.glossary):

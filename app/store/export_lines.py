@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.language_tags import spell_tag
 from app.store.copying import AS_CSV, CopiedRows
 from app.store.export_rows import CURRENT, public_id
 
@@ -118,7 +119,7 @@ def stream_cells(
 
 
 def _rows_of(languages: Sequence[str], has_images: bool, keeps_stale: bool) -> dict[str, str]:
-    if not all(language.replace("-", "").isalnum() for language in languages):
+    if any(spell_tag(language) != language for language in languages):
         raise ValueError(f"{languages!r} are no language codes")
     others = [language for language in languages if language != "en"]
     current = "" if keeps_stale else CURRENT

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.language_tags import spell_tag
 from app.store.rounds import ROUND
 from app.store.session import driver_connection
 
@@ -160,7 +161,7 @@ async def show_language(
     """
     connection = await driver_connection(session)
     await connection.execute("DROP TABLE IF EXISTS linked, shown")
-    if not language.replace("-", "").isalnum():
+    if spell_tag(language) != language:
         raise ValueError(f"{language!r} is no language code")
     joins = [] if language == "en" else [_OF_LANGUAGE.format(language, "" if keeps_stale else CURRENT)]
     joins += [] if split is None else [_OF_SPLIT.format(split)]

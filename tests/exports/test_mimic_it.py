@@ -66,6 +66,28 @@ async def test_a_language_has_its_own_files_with_the_same_ids(
     assert export["counts"]["translations"] == {"zh": 4, "fr": 2}
 
 
+async def test_a_language_with_a_region_names_its_files_by_its_code(
+    client: httpx2.AsyncClient, resources: Resources, sessions: Sessions
+) -> None:
+    dataset_id, items = await add_kind_dataset(sessions, "video.DenseCaptions", "DC", 2)
+    job_id = await add_job(sessions, dataset_id)
+    async with sessions.begin() as session:
+        await session.execute(text("UPDATE job SET languages = '{pt-BR,zh-Hant}' WHERE id = :id"), {"id": job_id})
+    await add_pairs(sessions, job_id, items, per_item=1, languages=["pt-BR", "zh-Hant"])
+    export = await finish_export(client, resources, await order_export(client, job_id, languages=["pt-BR", "en"]))
+    assert [file["name"] for file in export["files"]] == [
+        "DC_instructions.json",
+        "DC_train.json",
+        "DC_instructions.pt-BR.json",
+        "DC_train.pt-BR.json",
+        "manifest.json",
+    ]
+    assert export["certificate"]["valid"] is True
+    lines = await finish_export(client, resources, await order_export(client, job_id, file_format="jsonl"))
+    assert lines["state"] == "completed"
+    assert lines["counts"]["translations"] == {"pt-BR": 2, "zh-Hant": 2}
+
+
 async def test_links_lead_only_to_pairs_that_are_exported(
     client: httpx2.AsyncClient, resources: Resources, sessions: Sessions
 ) -> None:

@@ -118,7 +118,11 @@ def _compare_numbers(english: English, text: str, profile: Profile) -> Verdict |
 def _find_missing_end(english: English, text: str, profile: Profile) -> Verdict | None:
     if not profile.has_full_stop:
         return None
-    if english.ends_whole and len(english.text) >= _TELLING_LENGTH and (torn := sentences.find_torn_end(text)):
+    if (
+        english.ends_whole
+        and len(english.text) >= _TELLING_LENGTH
+        and (torn := sentences.find_torn_end(english.text, text))
+    ):
         return torn
     return (
         sentences.find_lost_sentence(english.sentences, text, profile.typical) if len(english.sentences) > 1 else None

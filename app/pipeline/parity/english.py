@@ -11,7 +11,7 @@ from app.pipeline.parity.sentences import ends_whole, split_sentences
 
 LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+(?:['’-][A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)*")
 _NEUTRAL = re.compile(r"https?://\S+|`[^`\n]*`|\[[\d.,\s-]*\]|[!-~]*\d[!-~]*")
-_NEUTRAL_SIGN = re.compile(r"[\d`\[]|https?://")
+_DIGIT = re.compile(r"\d")
 _QUOTED = re.compile(r"[\"“”«»„「『']([^\"“”«»„「」『』'\n]{2,80})[\"“”«»「」』']")
 
 # English words that neither Spanish, German nor French writes the same way.
@@ -100,7 +100,8 @@ def share_too_little(english: str, example: str) -> bool:
 
 def _strip_marks(english: str, text: str) -> str:
     text = _QUOTED.sub(lambda match: " " if match[1] in english else match[0], text)
-    return _NEUTRAL.sub(" ", text) if _NEUTRAL_SIGN.search(text) else text
+    has_signs = "`" in text or "[" in text or "://" in text or _DIGIT.search(text) is not None
+    return _NEUTRAL.sub(" ", text) if has_signs else text
 
 
 def _strip_names(names: frozenset[str], text: str) -> str:

@@ -13,10 +13,11 @@ PLACEHOLDER = re.compile(
     r"|(?<!\d)(?<!\d )%(?:\([A-Za-z_]\w*\))?[sdif]\b|\$\{?[A-Za-z_]\w*\}?|\[[A-Z][A-Z0-9_]+\]|(?<!\w)[@#][A-Za-z_]\w+"
     r"|__\w+__"
 )
-_PLACEHOLDER_SIGN = re.compile(r"[{<%$@#`]|\[[A-Z]|https?://|__")
+_PLACEHOLDER_SIGNS = frozenset("{<%$@#`[_/")
 _ITEM = re.compile(r"^[ \t]*(?:\d{1,2}[.)．、）]|[-*•・‐–])[ \t]*(?=\S)", re.MULTILINE)
 _SPACES = re.compile(r"\s+")
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _OVERRIDES = "\u202d\u202e"
 _EMBEDDING, _POP_EMBEDDING = "\u202a\u202b", "\u202c"
 _ISOLATE, _POP_ISOLATE = "\u2066\u2067\u2068", "\u2069"
@@ -31,7 +32,7 @@ def find_boxes(text: str) -> Counter[str]:
 
 def find_placeholders(text: str) -> Counter[str]:
     """Links, code, variables, tags and the like, as they are written."""
-    if _PLACEHOLDER_SIGN.search(text) is None:
+    if _PLACEHOLDER_SIGNS.isdisjoint(text):
         return Counter()
     return Counter(found.rstrip(".,;:!?)") for found in PLACEHOLDER.findall(text))
 
@@ -55,7 +56,7 @@ def compare_boxes(english: Counter[str], text: str) -> Verdict | None:
 
 def compare_placeholders(english: Counter[str], text: str) -> Verdict | None:
     """The placeholders, links and code of the source and no others."""
-    if not english and _PLACEHOLDER_SIGN.search(text) is None:
+    if not english and _PLACEHOLDER_SIGNS.isdisjoint(text):
         return None
     return _compare(english, find_placeholders(text), "placeholder", "the placeholder, link or code")
 
@@ -69,7 +70,7 @@ def compare_items(english: int, found: int) -> Verdict | None:
 
 def find_direction_fault(english: str, text: str, *, is_rtl: bool) -> Verdict | None:
     """Marks of direction: none outside of right-to-left scripts, and there closed where they were opened."""
-    if text.isascii() or _DIRECTION.search(text) is None:
+    if text.isascii() or _DIRECTION_MARKS.isdisjoint(text):
         return None
     if not is_rtl:
         if _DIRECTION.search(english):

@@ -123,7 +123,10 @@ _SEVERAL_FORMS = {
     language: {word: value for value, words in several.items() for word in words.split(" ")}
     for language, several in _SEVERAL.items()
 }
-MONTHS = {language: _list_forms(_MONTHS[language], 1) for language in _UNITS}
+_MONTH_FORMS = {language: _list_forms(_MONTHS[language], 1) for language in _UNITS}
+
+NUMBER_WORDS = frozenset({*_CARDINALS["en"], *_ORDINAL_FORMS["en"], *_SEVERAL_FORMS["en"], *_MONTH_FORMS["en"]})
+"""Every English word that has to do with a number."""
 
 WORD_LANGUAGES = frozenset({*_UNITS, "zh", "ja", "ko"})
 """Languages whose numbers in words are read."""
@@ -147,7 +150,7 @@ def read_places(text: str, language: str) -> set[int]:
     """Values of ordinals, months and Roman numerals, which name a place in a row."""
     if language not in _ORDINAL_FORMS:
         return {value for match in _HAN_ORDINALS.findall(text) for value in _compose_all(match)}
-    ordinals, months = _ORDINAL_FORMS[language], MONTHS[language]
+    ordinals, months = _ORDINAL_FORMS[language], _MONTH_FORMS[language]
     words = _WORD.findall(text.casefold())
     found = {ordinals[word] for word in words if word in ordinals} | {months[word] for word in words if word in months}
     if language in {"es", "fr"}:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.pipeline.parity.marks import BOX, blank_item_marks
 from app.pipeline.parity.number_words import (
-    MONTHS,
+    NUMBER_WORDS,
     WORD_LANGUAGES,
     read_cardinals,
     read_places,
@@ -18,11 +18,6 @@ from app.pipeline.parity.verdicts import Verdict
 
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[a-z]+")
-_NUMBER_WORDS = re.compile(
-    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty|hundreds?|thousands?|millions?"
-    r"|billions?|both|twice|couple|pairs?|dozens?|double|triple|first|second|third|\w+th|half|quarters?|noon|midnight)\b",
-    re.IGNORECASE,
-)
 _ONE = re.compile(
     r"\b(?:only|just|exactly|has|have|with|is|shows?|least|holds?|contains?|see)\s+one\s+(?!of\b|another\b|after\b|day\b"
     r"|side\b|by\b|more\b|that\b|who\b|which\b|in\b|on\b|at\b|and\b|with\b)[a-z]",
@@ -42,7 +37,8 @@ _FACTORS = {
 }  # fmt: skip
 _SCALE_SIGN = re.compile(r"\d\s?-?(?:thousand|[mb]il|Mi|Tau|[十百千万萬億亿만억천백]|ألف|آلا|ملي|ملا)")
 _DECADE = re.compile(r"\b\d{2}(\d0)s\b")
-_FRACTIONS = {"half": ("2", "50"), "quarter": ("4", "15", "25", "45"), "noon": ("12",), "midnight": ("12", "24")}
+_QUARTER = ("4", "15", "25", "45")
+_FRACTIONS = {"half": ("2", "50"), "quarter": _QUARTER, "quarters": _QUARTER, "noon": ("12",), "midnight": ("12", "24")}
 _FEW = frozenset(str(value) for value in range(21))
 _SCALES = frozenset(10**zeros for zeros in range(2, 10))
 _DUAL_LANGUAGES = frozenset({"ar", "he", "sl"})
@@ -67,29 +63,32 @@ class EnglishNumbers:
         return not (self.tokens or self.counts or self.times)
 
 
+_NO_NUMBERS = EnglishNumbers((), frozenset(), frozenset({"1"}), (), frozenset(), False)
+_NUMBER_WORDS = NUMBER_WORDS | frozenset(_FRACTIONS)
+
+
 def read_english_numbers(text: str) -> EnglishNumbers:
     """The numbers of an English text without its boxes and placeholders."""
     bare = blank_item_marks(BOX.sub(" ", text) if "[" in text or "(" in text else text)
+    words = set(_WORD.findall(bare.casefold()))
+    has_words, has_digits = not _NUMBER_WORDS.isdisjoint(words), _DIGIT.search(bare) is not None
+    if not has_words and not has_digits:
+        return _NO_NUMBERS
     times = find_times(bare)
-    has_words = _NUMBER_WORDS.search(bare) is not None
-    spoken = find_spoken_times(bare) if has_words else set()
-    has_digits = _DIGIT.search(bare) is not None
-    afternoon = (has_digits or bool(spoken)) and is_afternoon(bare)
+    spoken = find_spoken_times(bare) if words & {"past", "to"} else set()
+    afternoon = is_afternoon(bare)
     tokens = _read_tokens(blank_times(bare)) if has_digits else ()
     cardinals = read_cardinals(bare, "en") if has_words else []
     counts = {str(value) for value in cardinals if value > 1 and value not in _SCALES}
-    if _ONE.search(bare):
+    if "one" in words and _ONE.search(bare):
         counts.add("1")
     allowed = {"1"} | {value for token in tokens for reading in token.readings for value in reading}
-    allowed |= {str(value) for value in cardinals}
-    allowed |= {str(value) for value in read_several(bare, "en") | read_places(bare, "en")} if has_words else set()
-    allowed |= {str(part) for time in (*times, *spoken) for part in time}
-    allowed |= set(_DECADE.findall(bare)) | _read_months(bare)
+    allowed |= {str(value) for value in (*cardinals, *read_several(bare, "en"), *read_places(bare, "en"))}
+    allowed |= {str(part) for time in (*times, *spoken) for part in time} | set(_DECADE.findall(bare))
     if afternoon:
-        allowed |= {
-            str(int(value) + 12) for value in allowed if value.isdigit() and len(value) <= 2 and int(value) < 12
-        }
-    allowed |= _read_fractions(bare)
+        hours = {int(value) for value in allowed if value.isdigit() and len(value) <= 2}
+        allowed |= {str(hour + 12) for hour in hours if hour < 12}
+    allowed |= {value for word, values in _FRACTIONS.items() if word in words for value in values}
     return EnglishNumbers(tokens, frozenset(counts), frozenset(allowed), tuple(times), frozenset(spoken), afternoon)
 
 
@@ -208,19 +207,3 @@ def _spell_out(text: str, style: Style, bases: dict[str, str] | None = None) -> 
         return product
 
     return _SCALED.sub(spell, text)
-
-
-def _read_months(text: str) -> set[str]:
-    months = MONTHS["en"]
-    return {str(months[word]) for word in _WORD.findall(text.casefold()) if word in months}
-
-
-def _read_fractions(text: str) -> set[str]:
-    lowered = text.casefold()
-    found = {"2", "50"} if "half" in lowered else set()
-    found |= {"4", "15", "25", "45"} if "quarter" in lowered else set()
-    return (
-        found
-        | ({"12"} if "noon" in lowered or "midnight" in lowered else set())
-        | ({"24"} if "midnight" in lowered else set())
-    )

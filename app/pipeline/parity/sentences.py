@@ -10,6 +10,10 @@ from app.pipeline.parity.verdicts import Verdict
 
 _END = re.compile(r"[.!?…]+[\"”»')\]]*(?=\s|$)|[。！？｡]+[”」』）)\"]*|[؟۔।॥։።။។፧]+|\n+")
 _BREAKS = frozenset(",،、，؛:：-–—([{«“‘„「『（【/&+=")
+_INNER_ENDS = (". ", "? ", "! ", "؟ ", "… ", "\n", "।", "۔", ".”", ".»", '."', ".)")
+_WIDE_ENDS = "。！？"
+_INNER_MARKS = ";%]"
+_GREEK = re.compile("[\u0370-\u03ff]")  # it asks with a semicolon
 _ELLIPSIS = ("…", "...")
 _LEAST_REPEATED = 5
 _MOST_SEPARATING = 2
@@ -29,9 +33,10 @@ def ends_whole(text: str) -> bool:
     return unicodedata.category(last)[0] in "PS"
 
 
-def find_torn_end(text: str) -> Verdict | None:
+def find_torn_end(english: str, text: str) -> Verdict | None:
     """The end of a text whose source ends as a whole."""
-    if ends_whole(text):
+    is_inner = text[-1:] in _INNER_MARKS and text[-1:] != english[-1:]
+    if ends_whole(text) and not (is_inner and _GREEK.search(text) is None):
         return None
     return "truncated", f"breaks off at its end: {text[-12:]!r}"
 
@@ -82,7 +87,7 @@ def _misfit(found: list[int], lengths: tuple[int, ...], typical: float) -> float
 
 def _may_be_several(text: str) -> bool:
     """False only where a text is one sentence."""
-    return ". " in text or "\n" in text or text.count("。") > 1 or _END.search(text, 0, len(text) - 1) is not None
+    return any(end in text for end in _INNER_ENDS) or sum(map(text.count, _WIDE_ENDS)) > 1
 
 
 def _is_doubled(text: str) -> bool:
