@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.cancelling import end_tasks
+from app.clock import monotonic_s
 from app.pipeline.chat import ChatModel, CompletionError
 from app.pipeline.language import LinguaDetector
 from app.pipeline.scripts import LanguageDetector
+from app.pipeline.values import Stage
 from app.resources import Resources
 from app.services.answers import RETRIES, ItemUnit, PaidCall, PairUnit, fail_call, fail_unseen, read_item_answer
 from app.services.claims import JobContext
@@ -69,6 +71,7 @@ class Caller:
         self._intents: GroupCommit[NewIntent, int | Refusal] = GroupCommit(self._open_calls, _MOST_INTENTS)
         self._detector: LinguaDetector | None = None
         self._outages = Outages(resources.sessions, tasks)
+        self._held_until: dict[int, float] = {}
         self._stopping = False
 
     def start(self) -> None:
@@ -91,6 +94,7 @@ class Caller:
         """Start nothing more for a run; units that sleep until their next try are let go at once."""
         run.stop()
         self._outages.forget(run.job.job_id)
+        self._held_until.pop(run.job.job_id, None)
         for ask in [ask for ask in self._sleeping if ask.run is run]:
             self._sleeping.pop(ask).cancel()
             run.settle(ask)
@@ -115,6 +119,9 @@ class Caller:
         while not self._stopping:
             self._pullers[task] = True
             ask = await self._ready.get()
+            if self._is_held(ask):
+                self._retry(ask, _HELD_WAIT_S)
+                continue
             try:
                 admitted = await self._admit(ask)
             except asyncio.CancelledError:
@@ -131,6 +138,11 @@ class Caller:
                 await self._ask(ask)
             finally:
                 self._floor.leave(losses)
+
+    def _is_held(self, ask: Ask) -> bool:
+        """Whether the calls under way may bring all that the job lacks: asking just now would cost a permit in vain."""
+        held_until = self._held_until.get(ask.run.job.job_id)
+        return held_until is not None and ask.stage == Stage.GENERATE and monotonic_s() < held_until
 
     async def _admit(self, ask: Ask) -> bool:
         """Wait for room for the answer, the pacer's leave and a place; False where the run stopped meanwhile."""
@@ -305,6 +317,8 @@ class Caller:
             self._drop(ask)
 
     async def _refused(self, ask: Ask, refusal: Refusal) -> None:
+        if refusal is Refusal.TARGET_HELD:
+            self._held_until[ask.run.job.job_id] = monotonic_s() + _HELD_WAIT_S / 2
         if refusal in {Refusal.BUDGET_HELD, Refusal.TARGET_HELD}:
             self._retry(ask, _HELD_WAIT_S)
             return

@@ -200,15 +200,21 @@ def _family(counts: Counter[str], prefix: str) -> dict[str, int]:
 
 
 def _estimate_seconds_left(job: models.Job, counts: Counter[str]) -> float | None:
-    """Elapsed time over the share of work done; a translated pair weighs as much as a generated item."""
+    """Elapsed time over the share of work done; a translated pair weighs as much as a generated item.
+
+    Under a target the share of its pairs counts, or that of the items where it is larger.
+    """
     if job.state not in {"in_progress", "finalizing"} or job.started_at is None:
         return None
     ended = sum(counts[f"items.{state}"] for state in ("done", "failed", "poison", "skipped"))
     if not ended:
         return None
     done, total = float(ended), float(job.items_total)
+    target = job.policies.get("target_pairs")
+    if target is not None:
+        total = min(total, max(done, target * ended / max(1, counts["pairs"])))
     if Stage.TRANSLATE in job.stages:
         done += sum(counts[f"translate.{state}"] for state in ("done", "failed", "poison"))
-        total += counts["pairs"] / ended * job.items_total
+        total += counts["pairs"] / ended * total
     elapsed_s = (utc_now() - job.started_at).total_seconds()
     return round(elapsed_s * max(0.0, total - done) / done, 1)

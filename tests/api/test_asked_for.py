@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from app.ids import encode_id
 from app.store.session import Sessions
-from tests.api.service import add_dataset, add_pairs, assert_problem
+from app.store.tallies import add_tallies
+from tests.api.service import add_dataset, add_job, add_pairs, assert_problem
 
 
 async def order_body(sessions: Sessions, **more: Any) -> dict[str, Any]:
@@ -122,3 +123,22 @@ async def test_a_pair_tells_which_examples_were_shown(client: httpx2.AsyncClient
     listed = await client.get(f"/v1/pairs?job_id={job['id']}&expand=provenance&language=*")
     shown = [(pair["language"], pair["provenance"]["examples"]) for pair in listed.json()["data"]]
     assert sorted(shown) == [("en", [1]), ("en", [1]), ("zh", []), ("zh", [])]
+
+
+async def test_the_time_left_is_that_of_the_target_and_not_of_all_items(
+    client: httpx2.AsyncClient, sessions: Sessions
+) -> None:
+    dataset_id, _ = await add_dataset(sessions)
+    job_id = await add_job(sessions, dataset_id, state="in_progress", items=1_000_000)
+    ordered = text(
+        """
+        UPDATE job SET started_at = now() - interval '10 seconds', stages = '{generate}',
+            policies = '{"target_pairs": 100}' WHERE id = :job
+        """
+    )
+    async with sessions.begin() as session:
+        await session.execute(ordered, {"job": job_id})
+        await add_tallies(session, {(job_id, "items.done"): 10, (job_id, "pairs"): 50}, 0)
+    job = (await client.get(f"/v1/jobs/{encode_id('job', job_id)}")).json()
+    assert job["counts"]["missing_pairs"] == 50
+    assert 10 <= job["eta_seconds"] < 100_000  # half of the pairs are there; of the items a hundred thousandth
