@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from app.pipeline.grounding import Standing, Verdict
 from app.pipeline.selecting.likeness import Likeness
+from app.pipeline.selecting.terms import list_terms
 from app.pipeline.values import Pair, Rejection
 
 WEIGHTS: Mapping[str, float] = {
@@ -13,6 +14,7 @@ WEIGHTS: Mapping[str, float] = {
     "pairs": 1.0,
     "length": 1.0,
     "diversity": 1.0,
+    "relevance": 1.0,
     "grounding": 2.0,
     "rules": 2.0,
     "leaks": 2.0,
@@ -45,15 +47,16 @@ class Reply:
 class Scores:
     """parses: how much of the reply could be read. pairs: whether there are as many as the kind wants.
 
-    length: share of pairs of a natural length. diversity: how different the questions are. grounding: share of checked
-    claims that hold, None where none was checked. rules: share of pairs that break no rule. leaks: share of pairs that
-    speak of nothing but what is to be seen.
+    length: share of pairs of a natural length. diversity: how different the questions are. relevance: how many words
+    reply and annotation share. grounding: share of checked claims that hold, None where none was checked. rules: share
+    of pairs that break no rule. leaks: share of pairs that speak of nothing but what is to be seen.
     """
 
     parses: float
     pairs: float
     length: float
     diversity: float
+    relevance: float
     grounding: float | None
     rules: float
     leaks: float
@@ -72,14 +75,14 @@ class Scores:
         return {"overall": self.overall, **rounded}
 
 
-def score_reply(reply: Reply, fewest: int = 1) -> Scores:
-    """Score a reply of which the kind wants at least `fewest` pairs."""
+def score_reply(reply: Reply, sentences: str, fewest: int = 1) -> Scores:
+    """Score a reply about an annotation, of which the kind wants at least `fewest` pairs."""
     kept = len(reply.pairs)
     refused = [each for each in reply.rejections if each.pair is not None]
     unread = sum(each.pair is None and each.reason not in _ABOUT_COUNTS for each in reply.rejections)
     read = kept + len(refused)
     if not read:
-        return Scores(0.0, 0.0, 0.0, 0.0, None, 0.0, 0.0)
+        return Scores(0.0, 0.0, 0.0, 0.0, 0.0, None, 0.0, 0.0)
     leaking = sum(each.reason in _LEAKS for each in refused) + sum(map(_speaks_of_source, reply.pairs))
     broken = sum(each.reason not in _LEAKS for each in refused) + reply.flagged
     return Scores(
@@ -87,10 +90,21 @@ def score_reply(reply: Reply, fewest: int = 1) -> Scores:
         pairs=min(1.0, kept / max(1, fewest)),
         length=sum(map(_is_of_natural_length, reply.pairs)) / kept if kept else 0.0,
         diversity=measure_diversity([pair.instruction for pair in reply.pairs]) if kept else 0.0,
+        relevance=measure_relevance(reply.pairs, sentences),
         grounding=reply.grounding,
         rules=max(0.0, 1 - broken / read),
         leaks=1 - leaking / read,
     )
+
+
+def measure_relevance(pairs: Sequence[Pair], sentences: str) -> float:
+    """The share of the annotation's words that come up in the reply, or of the responses' words that stand in the
+    annotation, whichever is larger: a long annotation is not told in a few pairs, a short one in fewer words.
+    """
+    noted = set(list_terms(sentences))
+    said = {term for pair in pairs for term in list_terms(pair.response)}
+    fewer = min(len(noted), len(said))
+    return len(noted & said) / fewer if fewer else 0.0
 
 
 def measure_grounding(verdicts: Sequence[Sequence[Verdict]]) -> float | None:

@@ -1,6 +1,7 @@
 """`python main.py cold-start`: the whole way in a terminal, without the web."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.command_line.conftest import CommandLine, Ended
 from tests.support.endpoint import Endpoint
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -101,6 +103,29 @@ async def test_a_person_reviews_candidates_one_by_one(command_line: CommandLine,
     assert statuses == ["accepted", "edited", "open", "open", "open", "rejected"]
     notes = {each["status"]: each["note"] for each in found if each["note"]}
     assert notes == {"accepted": "well done", "rejected": "it guesses"}
+
+
+async def test_a_round_that_was_stopped_goes_on_with_the_same_command_and_pays_for_nothing_twice(
+    command_line: CommandLine, records: str, endpoint: Endpoint
+) -> None:
+    await start(command_line, records, "--items", "12", "--held_out", "3")
+    await endpoint.set_mode(latency_ms=300)
+
+    async def has_begun() -> bool:
+        return bool((await endpoint.stats())["accepted"])
+
+    async with command_line.start("cold-start", "round", "yard", "--num_threads", "2") as process:
+        await wait_until(has_begun, "the first call")
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert process.returncode == 1, err.decode()
+    assert 0 < (await endpoint.stats())["accepted"] < 12
+    await endpoint.set_mode(latency_ms=0)
+    ended = await command_line.run("cold-start", "round", "yard")
+    assert ended.status == 0, ended.err
+    assert "12/12 items" in ended.err
+    assert (await endpoint.stats())["accepted"] == 12
+    assert {each["round"] for each in await show(command_line)} == {1}
 
 
 async def test_an_automatic_one_runs_by_itself(command_line: CommandLine, records: str) -> None:

@@ -131,7 +131,7 @@ def _assemble(row: ColdStartCandidate, reply: StoredReply, kind: KindInfo) -> Ca
         detail=_describe(reply),
         content=content,
         refused=refused,
-        scores=None if state == "pending" else _score(scored, verdicts, kind.fewest_pairs),
+        scores=None if state == "pending" else _score(scored, reply.sentences, verdicts, kind.fewest_pairs),
         contradicted=tuple(
             (number, verdict)
             for number, of_pair in enumerate(verdicts)
@@ -148,9 +148,9 @@ def _describe(reply: StoredReply) -> str | None:
 
 
 @lru_cache(maxsize=_KEPT)
-def _score(reply: Reply, verdicts: Verdicts, fewest: int) -> Scores:
+def _score(reply: Reply, sentences: str, verdicts: Verdicts, fewest: int) -> Scores:
     """Kept, since the same replies are looked at again and again while a person decides."""
-    return score_reply(replace(reply, grounding=measure_grounding(verdicts)), fewest)
+    return score_reply(replace(reply, grounding=measure_grounding(verdicts)), sentences, fewest)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-_SCORES = ("overall", "parses", "pairs", "length", "diversity", "grounding", "rules", "leaks")
+_SCORES = ("overall", "parses", "pairs", "length", "diversity", "relevance", "grounding", "rules", "leaks")
 
 
 def tell_candidate(view: dict[str, Any]) -> str:
