@@ -66,6 +66,10 @@ async def test_two_rounds_lead_to_a_frozen_prompt_that_a_run_then_uses(
     second = await command_line.run("cold-start", "round", "yard", "--with_examples")
     assert second.status == 0, second.err
     assert "[ ]" not in second.out, second.out
+    told = {line[:14].strip(): line[14:].split() for line in second.out.splitlines()[:20]}
+    assert told["round"] == ["1", "2"]
+    assert told["examples shown"] == ["0", "5"]
+    assert told["improvement"] == ["-", "0.000"]
 
     frozen = await command_line.run("cold-start", "freeze", "yard", "--out", "prompt.json")
     assert frozen.status == 0, frozen.err
@@ -135,17 +139,6 @@ async def test_an_automatic_one_runs_by_itself(command_line: CommandLine, record
     assert "Frozen as prm_" in ended.out
 
 
-async def test_rounds_are_told_side_by_side(command_line: CommandLine, records: str) -> None:
-    await start(command_line, records, "--items", "6", "--held_out", "2")
-    for _ in range(2):
-        await command_line.run("cold-start", "round", "yard")
-    ended = await command_line.run("cold-start", "rounds", "yard")
-    assert ended.out.splitlines()[0].split() == ["round", "1", "2"]
-    told = {line[:14].strip(): line[14:].split() for line in ended.out.splitlines()[:18]}
-    assert told["items done"] == ["6/6", "6/6"]
-    assert told["improvement"] == ["-", "0.000"]
-
-
 FROGS = """
 from abstract_dataset import AbstractDataset
 
@@ -184,7 +177,6 @@ async def test_a_class_without_a_prompt_begins_with_a_message_of_yours(command_l
     [
         (("round", "nobody"), "There is no cold start 'nobody'."),
         (("accept", "cand_0000000000001"), "There is no candidate"),
-        (("show",), "COLD_START"),
         (("dance", "yard"), "invalid choice"),
     ],
 )
