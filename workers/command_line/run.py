@@ -23,6 +23,8 @@ from workers.command_line.arguments import Options, parse_arguments
 from workers.command_line.cold_start.arguments import COMMAND, parse_cold_start
 from workers.command_line.cold_start.run import ColdStartRun
 from workers.command_line.holding import hold_run
+from workers.command_line.judging import COMMAND as JUDGE
+from workers.command_line.judging import judge_job, parse_judge
 from workers.command_line.outputs import ExportFailedError
 from workers.command_line.sources import StartError, choose, find_annotations, open_source
 from workers.command_line.watching import LostError, Watch
@@ -39,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments[:1]) == [COMMAND]:
         order = parse_cold_start(arguments[1:])
         return _attempt(lambda: _run_cold_start(order))
+    if list(arguments[:1]) == [JUDGE]:
+        judging = parse_judge(arguments[1:])
+        return _attempt(lambda: _run_judge(judging))
     options = parse_arguments(arguments)
     return _attempt(lambda: _run(options, arguments))
 
@@ -96,6 +101,13 @@ def _run_cold_start(order: Namespace) -> int:
         worker_id = stack.enter_context(hold_run(place.settings.home))
         watch = Watch(place.settings, worker_id, place.is_joined)
         return uvloop.run(ColdStartRun(order, watch, start).work())
+
+
+def _run_judge(order: Namespace) -> int:
+    settings = load_settings()
+    _check_model(settings)
+    with _open_place(settings, order.model, None, ()) as place:
+        return uvloop.run(judge_job(place.settings, order))
 
 
 def _list_folders(settings: Settings) -> list[str]:
