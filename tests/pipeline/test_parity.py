@@ -3,9 +3,19 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.pipeline.language import LinguaDetector
-from app.pipeline.parity import NO_TRANSLATION, PARITY_CODES, Glossary, Term, check_translation, find_faults
+from app.pipeline.parity import (
+    NO_TRANSLATION,
+    PARITY_CODES,
+    Glossary,
+    Term,
+    check_translation,
+    find_disagreement,
+    find_faults,
+)
 from app.pipeline.values import Pair
 from tests.support.corruptions import CORRUPTIONS, Case
 from tests.support.translations import SETS, TARGETS, Translated, load_translations
@@ -126,6 +136,34 @@ def test_numbers_are_read_by_the_customs_of_the_language(
     }
     source = Pair("What can be seen in this picture?", english)
     assert judge(source, Pair(questions[language], translated), language) == codes
+
+
+_FIGURES = (
+    "12 1,250 2.5 5:30 10:45 million hundred twenty five to past half 万 三 百 二〇二一 两 십 다섯 خمسة وعشرون "
+    "مليون vingt quatre- zwei und dos Ｘ \u202e \u2067 第 つ dog XIX %s https://a.b/c"
+)
+_PIECES = st.sampled_from([*_FIGURES.split(" "), *"0123456789٣３.,:[](){}<>%'$` -\n"])
+_TEXTS = st.lists(_PIECES, max_size=40).map("".join)
+
+
+@settings(deadline=None)
+@given(
+    st.builds(Pair, _TEXTS, _TEXTS),
+    st.builds(Pair, _TEXTS, _TEXTS),
+    st.sampled_from([*TARGETS, "pt-BR", "hi", "zh-Hant", "th", "de-CH", "el"]),
+)
+def test_no_figures_and_marks_make_the_gate_fail(source: Pair, translated: Pair, language: str) -> None:
+    codes = judge(source, translated, language)
+    assert codes <= NO_TRANSLATION | set(PARITY_CODES)
+    disagreement = find_disagreement(source, translated, language)
+    assert disagreement is None or disagreement.code == "back_translation"
+    assert find_disagreement(source, source, language) is None
+
+
+@pytest.mark.parametrize("endless", ["billion " * 2000, "一" * 6000, "9" * 6000, "九千" * 3000, "vingt " * 3000])
+def test_a_number_without_end_is_no_number(endless: str) -> None:
+    for language in ("zh", "fr", "ar", "hi"):
+        assert judge(Pair("How many?", endless), Pair(endless, f"{endless}三"), language)
 
 
 def test_all_that_differs_is_said_at_once() -> None:

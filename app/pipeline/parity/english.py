@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
+from app.pipeline.formats import normalise_text
 from app.pipeline.parity.marks import BOX, PLACEHOLDER, count_items, find_boxes, find_placeholders
 from app.pipeline.parity.numbers import EnglishNumbers, read_english_numbers
 from app.pipeline.parity.sentences import ends_whole, split_sentences
@@ -55,6 +56,7 @@ class English:
 @lru_cache(maxsize=64)
 def know_english(text: str) -> English:
     """All that translations of a text are held against."""
+    text = normalise_text(text)
     names = frozenset(word for word in LATIN_WORD.findall(text) if _is_name(word))
     words = [word.casefold() for word in LATIN_WORD.findall(_strip_names(names, _strip_marks(text, text)))]
     sentences = split_sentences(text)

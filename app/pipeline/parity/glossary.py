@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from app.errors import Fault
@@ -11,6 +12,7 @@ from app.pipeline.language_tags import is_known, spell_tag, split_tag
 
 MOST_TERMS = 5_000
 LONGEST_TERM = 200
+_KEPT_TEXTS = 64
 _WORD = re.compile(r"\w+")
 _OWN_FIELDS = frozenset({"source", "keep"})
 
@@ -34,11 +36,15 @@ class Term:
 
 
 class Glossary:
-    """Terms, found in a text by their first words: the work depends on the text, not on how many terms there are."""
+    """Terms, found in a text by their first words: the work depends on the text, not on how many terms there are.
+
+    Seven translations ask about the same English one after another, so what was found last is remembered.
+    """
 
     def __init__(self, terms: Sequence[Term] = ()) -> None:
         self.terms = tuple(terms)
         self._by_word: dict[str, list[Term]] = {}
+        self._find = lru_cache(maxsize=_KEPT_TEXTS)(self._search)
         for term in self.terms:
             first = _WORD.search(term.source)
             if first is not None:
@@ -46,8 +52,9 @@ class Glossary:
 
     def find(self, text: str) -> tuple[Term, ...]:
         """The terms that an English text names; one with capitals is found only as it is written."""
-        if not self._by_word:
-            return ()
+        return self._find(text) if self._by_word else ()
+
+    def _search(self, text: str) -> tuple[Term, ...]:
         found: dict[str, Term] = {}
         for match in _WORD.finditer(text):
             for term in self._by_word.get(match[0].casefold(), ()):

@@ -59,6 +59,7 @@ _SEVERAL = {
 }
 _JOINING = {"en": "and", "es": "y", "fr": "et", "de": "und"}
 
+_LARGEST, _MOST_DIGITS = 10**18, 18  # of a number in words; more are no number
 _WORD = re.compile(r"[^\W\d_]+")
 _HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "萬": 10_000, "亿": 10**8, "億": 10**8}
@@ -184,7 +185,7 @@ def _compose(run: list[int], language: str) -> Iterator[int]:
     total = current = last = 0
     for value in run:
         if value >= 100:
-            current = max(1, current) * value
+            current = min(_LARGEST, max(1, current) * value)
             if value >= 1000:
                 total, current = total + current, 0
         elif not last or _may_follow(value, last, current, language):
@@ -224,7 +225,7 @@ def _compose_han(run: str) -> int | None:
     if all(character in _HAN_DIGITS for character in run):
         if len(run) == 1:
             return _HAN_DIGITS[run]
-        return int("".join(str(_HAN_DIGITS[character]) for character in run)) if len(run) >= 4 else None
+        return int("".join(str(_HAN_DIGITS[character]) for character in run)) if 4 <= len(run) <= _MOST_DIGITS else None
     total = section = digit = 0
     for character in run:
         if character in _HAN_DIGITS:

@@ -12,7 +12,7 @@ from app.pipeline.parity.number_words import (
     read_places,
     read_several,
 )
-from app.pipeline.parity.numerals import Style, Token, find_tokens, multiply
+from app.pipeline.parity.numerals import Style, Token, find_tokens, multiply, use_plain_digits
 from app.pipeline.parity.times import Time, blank_times, find_spoken_times, find_times, is_afternoon
 from app.pipeline.parity.verdicts import Verdict
 
@@ -69,7 +69,7 @@ _NUMBER_WORDS = NUMBER_WORDS | frozenset(_FRACTIONS)
 
 def read_english_numbers(text: str) -> EnglishNumbers:
     """The numbers of an English text without its boxes and placeholders."""
-    bare = blank_item_marks(BOX.sub(" ", text) if "[" in text or "(" in text else text)
+    bare = use_plain_digits(blank_item_marks(BOX.sub(" ", text) if "[" in text or "(" in text else text))
     words = set(_WORD.findall(bare.casefold()))
     has_words, has_digits = not _NUMBER_WORDS.isdisjoint(words), _DIGIT.search(bare) is not None
     if not has_words and not has_digits:
