@@ -60,7 +60,9 @@ def _join_mended(job: JobContext, unit: ItemUnit, call: PaidCall, outcome: Outco
     mended = replace(outcome, pairs=tuple(numbered[len(kept) :]))
     if job.pairs_per_item is not None:
         return join_replies(job, replace(unit, earlier=earlier), call, mended, rounds)
-    return end_replies(job, mended, (*earlier, Reply(call.call_id, mended.pairs, mended.rejections)))
+    bounds = [bound for bound in (unit.most_pairs, call.most_pairs) if bound is not None]
+    bounded = replace(mended, most_pairs=min(bounds, default=None))
+    return end_replies(job, bounded, (*earlier, Reply(call.call_id, mended.pairs, mended.rejections)))
 
 
 def _note_repairs(pairs: tuple[NewPair, ...], gone: list[NewPair]) -> Iterator[NewPair]:

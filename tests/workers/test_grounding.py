@@ -126,6 +126,17 @@ async def test_exact_counts_hold_over_a_repair(sessions: Sessions, settings: Set
     ]
 
 
+async def test_a_target_of_pairs_holds_over_a_repair_and_its_rerun(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    await endpoint.set_mode(mends=orjson.dumps({"pairs": [MENDED]}).decode())
+    job_id = await run(sessions, settings, {"policy": "repair"}, target_pairs=1)
+    kept = await list_pairs(sessions, job_id)
+    assert [row[3] for row in kept] == [RIGHT["response"]]
+    await rerun(sessions, settings, job_id)
+    assert await list_pairs(sessions, job_id) == kept
+
+
 @pytest.mark.parametrize("grounding", [None, {"policy": "off"}, {"policy": "flag", "classes": ["count"]}])
 async def test_what_is_not_to_be_checked_is_left_alone(
     sessions: Sessions, settings: Settings, grounding: dict[str, Any] | None
