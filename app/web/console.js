@@ -43,8 +43,13 @@ async function attempt(work) {
 async function listJobs() {
   const jobs = (await read("/jobs?limit=100")).data;
   $("job").replaceChildren(...jobs.map((job) => make("option", `${job.id} · ${job.state} · ${job.counts.pairs} pairs`, { value: job.id })));
-  if (jobs.length) await showSummary();
+  if (jobs.length) await showAll();
   else say("No job yet.");
+}
+
+async function showAll() {
+  await showSummary();
+  await showQueue();
 }
 
 async function showSummary() {
@@ -53,7 +58,7 @@ async function showSummary() {
   const chosen = $("language").value;
   const languages = summary.languages.map((entry) => make("option", `${entry.language} (${entry.waiting} wait)`, { value: entry.language }));
   $("language").replaceChildren(...languages, make("option", "all", { value: "*" }));
-  if (chosen) $("language").value = chosen;
+  if ([...$("language").options].some((option) => option.value === chosen)) $("language").value = chosen;
   const flags = new Map();
   for (const entry of summary.languages) {
     for (const [flag, n] of Object.entries(entry.waiting_by_flag)) flags.set(flag, (flags.get(flag) || 0) + n);
@@ -206,12 +211,13 @@ document.addEventListener("keydown", (event) => {
 $("filter").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(async () => {
-    if (!$("job").options.length) await listJobs();
-    await showSummary();
-    await showQueue();
+    if ($("job").options.length) await showAll();
+    else await listJobs();
   });
 });
-$("job").addEventListener("change", () => attempt(showSummary));
+$("filter").addEventListener("change", (event) => {
+  if (event.target.id !== "key" && event.target.id !== "reviewer") attempt(showAll);
+});
 $("accept").addEventListener("click", KEYS.a);
 $("reject").addEventListener("click", KEYS.r);
 $("save").addEventListener("click", () => attempt(saveEdit));
