@@ -15,6 +15,7 @@ from app.api import (
     cold_starts,
     console,
     datasets,
+    edits,
     events,
     exports,
     filters,
@@ -113,7 +114,7 @@ def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
     for module in (datasets, glossaries, kinds, filters, prompts, cold_starts, jobs, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
-    for module in (events, pairs, reviews, review_rules, exports, images, shown, statistics):
+    for module in (events, pairs, edits, reviews, review_rules, exports, images, shown, statistics):
         app.include_router(module.router, prefix="/v1")
     app.include_router(console.router)
     app.include_router(system.router)

@@ -36,7 +36,9 @@ from app.store.units import (
     list_pending_pairs,
     read_answers,
 )
+from workers.comparing import compare_job
 from workers.gates import POISON_LOSSES, Suspects, first_of
+from workers.rereading import can_reread, reread_shard
 
 log = logging.getLogger("syphus.run")
 
@@ -121,9 +123,12 @@ class ShardRun:
     async def work(self) -> None:
         """Take the shard as far as it goes, then give it back."""
         lease, owner = self.claim.lease, self._desk.worker_id
-        if lease.reset and not lease.is_whole:
-            async with self._desk.sessions.begin() as session:
-                await forget_outcomes(session, lease, self.job.dataset_id, self._desk.bucket)
+        if lease.is_comparison:
+            await self._compare()
+            return
+        if lease.reset and not lease.is_whole and not await self._take_back():
+            await self.give_back()
+            return
         while await self._work_stage(self._stage):
             later = (
                 []
@@ -138,6 +143,27 @@ class ShardRun:
                     return
             self._stage = later[0]
         await self.give_back()
+
+    async def _take_back(self) -> bool:
+        """Do what a rerun begins with; False where that did not come to its end."""
+        lease, desk = self.claim.lease, self._desk
+        if can_reread(self.claim):
+            return await reread_shard(desk.sessions, self.claim, desk.worker_id, desk.bucket, self._is_going)
+        async with desk.sessions.begin() as session:
+            await forget_outcomes(session, lease, self.job.dataset_id, desk.bucket)
+        return True
+
+    async def _compare(self) -> None:
+        """Compare all pairs of the job; the shard is done then, or given back."""
+        lease, desk = self.claim.lease, self._desk
+        if not await compare_job(desk.sessions, self.claim, desk.worker_id, self._is_going):
+            await self.give_back()
+            return
+        async with desk.sessions.begin() as session:
+            await leave_shard(session, lease, desk.worker_id, state="done", stage=self._stage)
+
+    def _is_going(self) -> bool:
+        return self.is_alive
 
     async def give_back(self, delay_s: float = 0.0) -> None:
         """Let go of the lease, so that the shard can be claimed again from the stage it is in."""

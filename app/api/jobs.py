@@ -15,6 +15,7 @@ from app.api.filters import FiltersBody
 from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
 from app.api.job_views import JobList, JobView
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource
+from app.api.rerun_previews import Direction, RerunPreview, answer_preview
 from app.api.waiting import await_change, read_wait
 from app.errors import Fault, NotFoundError
 from app.ids import decode_id
@@ -26,6 +27,7 @@ from app.resources import Resources
 from app.services.estimates import estimate_job
 from app.services.jobs import act_on_job, check_job, ring_job, submit_job, view_job, view_jobs
 from app.services.planning import JobRequest
+from app.services.rerun_previews import Wanted
 from app.services.reruns import Rerun
 from app.store.jobs import get_job, list_jobs
 
@@ -124,6 +126,7 @@ class RerunBody(Body):
     from_: Literal["parse", "filter", "translate", "relate"] = Field(alias="from")
     relation_rule: str | None = Field(None, max_length=40, description="Relate by this rule from now on.")
     keep_manual: bool = Field(True, description="False: related pairs that were set by hand are chosen anew.")
+    filters: FiltersBody | None = Field(None, description="What the rules of the filter do from now on.")
 
 
 @router.post("/jobs", status_code=202, responses={202: {"model": JobView}})
@@ -225,17 +228,34 @@ async def retry_failed(
     return await _act(request, resources, job_id, "retry-failed")
 
 
-@router.post("/jobs/{job_id}/rerun", status_code=202, responses={202: {"model": JobView}})
+@router.post(
+    "/jobs/{job_id}/rerun",
+    status_code=202,
+    responses={200: {"model": RerunPreview, "description": "With `dry_run`."}, 202: {"model": JobView}},
+)
 async def rerun_job(
     request: Request,
     resources: ResourcesDep,
     job_id: str,
     body: RerunBody,
+    page: PageDep,
+    dry_run: Annotated[bool, Query(description="Change nothing, and say what would change; answers 200.")] = False,
+    rule: Annotated[str | None, Query(max_length=100, description="Examples of this rule only.")] = None,
+    direction: Annotated[Direction | None, Query(description="Examples of this direction only.")] = None,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
-    """Work stored answers again from a step on."""
-    rerun = Rerun(body.from_, body.relation_rule, body.keep_manual)
-    return await _act(request, resources, job_id, "rerun", rerun)
+    """Work stored answers again from a step on.
+
+    With `dry_run` nothing is asked and nothing changes: the answer counts what would change by rule and direction, and
+    has a page of examples (`limit`, `cursor`).
+    """
+    filters = None if body.filters is None else body.filters.model_dump(exclude_none=True)
+    rerun = Rerun(body.from_, body.relation_rule, body.keep_manual, filters)
+    if not dry_run:
+        return await _act(request, resources, job_id, "rerun", rerun)
+    return await answer_preview(
+        request, resources, decode_id("job", job_id), rerun, Wanted(page.after or 0, page.limit, rule, direction), page
+    )
 
 
 def _read_order(body: JobBody) -> JobRequest:

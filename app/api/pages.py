@@ -55,6 +55,14 @@ PageDep = Annotated[Page, Depends(read_page)]
 
 def answer_page(request: Request, page: Page, rows: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> Response:
     """The list's body from up to `limit + 1` rows and their positions; the extra one tells that more follows."""
+    body, headers = list_page(request, page, rows, positions)
+    return answer_json(body, headers=headers)
+
+
+def list_page(
+    request: Request, page: Page, rows: Sequence[Mapping[str, Any]], positions: Sequence[int]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The same as a body and headers, for lists that are part of an answer."""
     has_more = len(rows) > page.limit
     cursor = _seal_cursor(positions[page.limit - 1], _name_list(request)) if has_more else None
     body = {"object": "list", "data": rows[: page.limit], "has_more": has_more, "next_cursor": cursor}
@@ -62,7 +70,7 @@ def answer_page(request: Request, page: Page, rows: Sequence[Mapping[str, Any]],
     if cursor is not None:
         query = [pair for pair in request.query_params.multi_items() if pair[0] not in {"cursor", "after"}]
         headers["Link"] = f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
-    return answer_json(body, headers=headers)
+    return body, headers
 
 
 def answer_json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -97,7 +97,7 @@ class RetranslateBody(Body):
 async def patch_pair(request: Request, resources: ResourcesDep, pair_id: str, body: ReviewBody) -> Response:
     """Accept, edit or reject a pair; `If-Match` names its etag. What the model wrote is kept among its edits."""
     etags = read_etags(request.headers.get("if-match"))
-    review = _make_review(decode_id("pair", pair_id), etags, body, _name_reviewer(request, body.reviewer))
+    review = _make_review(decode_id("pair", pair_id), etags, body, name_reviewer(request, body.reviewer))
     async with begin_writing(resources) as session:
         shown = await review_pair(session, review)
     return answer_json(shown, headers={"ETag": f'"{shown["etag"]}"'})
@@ -120,7 +120,7 @@ async def post_batch_review(
     request: Request, resources: ResourcesDep, body: BatchBody, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
     """Up to 1,000 reviews; each row has its own etag and its own result, and one that is refused stops no other."""
-    read = [_read_row(index, row, _name_reviewer(request, body.reviewer)) for index, row in enumerate(body.rows)]
+    read = [_read_row(index, row, name_reviewer(request, body.reviewer)) for index, row in enumerate(body.rows)]
 
     async def review(session: AsyncSession) -> Response:
         done = iter(await review_pairs(session, [row for row in read if isinstance(row, Review)]))
@@ -146,7 +146,7 @@ async def put_one_translation(
             language,
             Pair(body.instruction, body.response),
             etags,
-            reviewer=_name_reviewer(request, body.reviewer),
+            reviewer=name_reviewer(request, body.reviewer),
             note=body.note,
         )
     headers = {"ETag": f'"{shown["etag"]}"'} | ({"Location": f"/v1/pairs/{shown['id']}"} if is_new else {})
@@ -196,7 +196,7 @@ async def get_agreement(
     return answer_resource(request, shown)
 
 
-def _name_reviewer(request: Request, given: str | None) -> str:
+def name_reviewer(request: Request, given: str | None) -> str:
     return given or request.state.principal or ANONYMOUS
 
 

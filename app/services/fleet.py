@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.filtering import plan_filters
 from app.pipeline.lifecycle import RUNNING_STATES, WORKING_STATES
 from app.pipeline.quotas import explain_end
 from app.pipeline.relating import needs_whole_job
@@ -15,6 +16,7 @@ from app.resources import Resources
 from app.settings import Settings
 from app.store.calls import lose_calls
 from app.store.exports import list_due_exports
+from app.store.job_rules import order_comparison
 from app.store.jobs import get_job, move_job
 from app.store.models import Job
 from app.store.relations import prune_manual_relations
@@ -198,6 +200,8 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
         counts = (await read_tallies(session, [job_id]))[job_id]
         if counts["pairs"] < job.policies.get("target_pairs", 0) and await reopen_surplus(session, job):
             await renew_whole_shard(session, job_id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
+            return
+        if plan_filters(job.policies.get("filters")).job_rules and await order_comparison(session, job_id):
             return
         await prune_manual_relations(session, job_id)
         target, reason = _judge(job, counts)

@@ -18,6 +18,8 @@ from app.store.queue_tallies import count_pair
 from app.store.sources import NewTranslation, Sources, find_replaced, lock_sources, mark_outdated, replace_translations
 from app.store.tallies import add_tallies
 
+LONGEST_DETAIL = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class NewPair:
@@ -197,8 +199,8 @@ async def record_outcomes(session: AsyncSession, outcomes: Sequence[Outcome], bu
     counted = [outcome for outcome in outcomes if outcome.call_state is None or outcome.call_id in fresh]
     winners = await _win_units(session, counted, tallies)
     effective = [outcome for outcome in counted if outcome.verdict is None or _unit(outcome) in winners]
-    await _insert_pairs(session, effective, tallies)
-    await _insert_rejections(session, effective, tallies)
+    await insert_pairs(session, effective, tallies)
+    await insert_rejections(session, effective, tallies)
     await add_tallies(session, tallies, bucket)
 
 
@@ -218,7 +220,7 @@ async def _close_calls(
         "ids": list(closing),
         "states": [o.call_state for o in ordered],
         "codes": [o.code if o.call_state == "failed" else None for o in ordered],
-        "details": [(o.detail or "")[:2000] if o.call_state == "failed" else None for o in ordered],
+        "details": [(o.detail or "")[:LONGEST_DETAIL] if o.call_state == "failed" else None for o in ordered],
         "reasons": [o.finish_reason for o in ordered],
         "statuses": [o.http_status for o in ordered],
         "prompts": [o.usage.prompt_tokens for o in ordered],
@@ -265,7 +267,7 @@ async def _win_units(
         "samples": [o.sample for o in ordered],
         "states": [o.verdict for o in ordered],
         "codes": [end.code for end in ends],
-        "details": [end.detail[:2000] if end.detail else None for end in ends],
+        "details": [end.detail[:LONGEST_DETAIL] if end.detail else None for end in ends],
         "calls": [end.call_id for end in ends],
     }
     won = {(row[0], row[1], row[2], row[3]) for row in await session.execute(_WIN, parameters)}
@@ -279,7 +281,8 @@ async def _win_units(
     return won
 
 
-async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tallies: Counter[tuple[int, str]]) -> None:
+async def insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tallies: Counter[tuple[int, str]]) -> None:
+    """Store the pairs of outcomes with what is known of them, and count them."""
     found = [(o, pair) for o in outcomes for pair in o.pairs]
     if not found:
         return
@@ -314,7 +317,7 @@ async def _insert_pairs(session: AsyncSession, outcomes: Iterable[Outcome], tall
         if pair.source and pair.translation_of and sources.is_outdated(pair.translation_of, pair.source):
             outdated[pair_id] = pair.source
     if kept:
-        await _insert_knowledge(session, kept)
+        await insert_knowledge(session, kept)
     if outdated:
         await mark_outdated(session, outdated)
 
@@ -346,11 +349,11 @@ async def _meet_sources(
             left.append((o, pair))
     if replaced:
         await replace_translations(session, sources, replaced)
-        await _insert_knowledge(session, known)
+        await insert_knowledge(session, known)
     return left, sources
 
 
-async def _insert_knowledge(session: AsyncSession, pairs: Sequence[tuple[int, int, NewPair]]) -> None:
+async def insert_knowledge(session: AsyncSession, pairs: Sequence[tuple[int, int, NewPair]]) -> None:
     """What rules found about new pairs and what they changed; `pairs` are (job id, pair id, pair)."""
     findings = [(job_id, pair_id, finding) for job_id, pair_id, pair in pairs for finding in pair.findings]
     if findings:
@@ -376,9 +379,10 @@ async def _insert_knowledge(session: AsyncSession, pairs: Sequence[tuple[int, in
         await session.execute(_INSERT_REPAIRS, changed)
 
 
-async def _insert_rejections(
+async def insert_rejections(
     session: AsyncSession, outcomes: Iterable[Outcome], tallies: Counter[tuple[int, str]]
 ) -> None:
+    """Store what was refused, and count it."""
     rows = [(o, rejection, o.call_id) for o in outcomes for rejection in o.rejections]
     rows += [
         (o, rejection, reply.call_id)

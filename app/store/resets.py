@@ -117,8 +117,13 @@ async def forget_outcomes(session: AsyncSession, lease: Lease, dataset_id: int, 
     for language, status, flags, is_reviewed, n in await session.execute(_FORGET_PAIRS, parameters):
         tallies[lease.job_id, "pairs" if language == "en" else f"translations.{language}"] -= n
         count_pair(tallies, lease.job_id, language, status, flags, is_reviewed=is_reviewed, n=-n)
-    await session.execute(_CLEAR_RESET, {"shard_id": lease.shard_id, "fence": lease.fence})
+    await clear_reset(session, lease)
     await add_tallies(session, tallies, bucket)
+
+
+async def clear_reset(session: AsyncSession, lease: Lease) -> None:
+    """Note that a shard was reset as its rerun wanted: what follows is work as ever."""
+    await session.execute(_CLEAR_RESET, {"shard_id": lease.shard_id, "fence": lease.fence})
 
 
 async def reset_shards(session: AsyncSession, job_id: int, stage: str, *, reset: bool) -> None:

@@ -11,6 +11,9 @@ from app.store.calls import lose_calls
 WHOLE_SEQ = -1
 """The place of the shard that stands for the whole job: it has no positions and only relates."""
 
+COMPARE_SEQ = -2
+"""The place of the shard that compares the pairs of the whole job once all others are done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -25,8 +28,13 @@ class Lease:
 
     @property
     def is_whole(self) -> bool:
-        """Whether this is the shard that relates the pairs of all others."""
+        """Whether this is a shard of the whole job, which relates or compares the pairs of all others."""
         return not self.positions
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether this is the shard that compares the pairs of all others."""
+        return self.is_whole and self.stage == "generate"
 
 
 _INSERT = text(

@@ -1,0 +1,50 @@
+"""Rereading a shard: its stored replies by the rules of now, and only what that changes is written."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.pipeline.values import Stage
+from app.services.claims import Claim
+from app.services.rereading import UnitChange, counts_pairs, reread
+from app.services.revising import make_changes
+from app.store.rereading import lock_items, read_units
+from app.store.resets import clear_reset
+from app.store.session import Sessions
+from app.store.shards import hold_lease
+
+_ITEMS_AT_ONCE = 64
+
+
+def can_reread(claim: Claim) -> bool:
+    """Whether a rerun of the shard compares reply by reply; where numbers of pairs were ordered, items begin anew."""
+    return claim.lease.stage == Stage.GENERATE and not counts_pairs(claim.job)
+
+
+async def reread_shard(sessions: Sessions, claim: Claim, owner: str, bucket: int, is_going: Callable[[], bool]) -> bool:
+    """Whether all was read; False where the lease was lost or the run stopped before.
+
+    Each batch is written in a transaction of its own, which holds the lease. Done twice it is done once.
+    """
+    positions = claim.lease.positions
+    for start in range(0, len(positions), _ITEMS_AT_ONCE):
+        if not is_going():
+            return False
+        async with sessions() as session:
+            changes = await _compare(session, claim, positions[start : start + _ITEMS_AT_ONCE])
+        if not changes:
+            continue
+        async with sessions.begin() as session:
+            if not await hold_lease(session, claim.lease, owner):
+                return False
+            await lock_items(session, claim.job.job_id, sorted({change.unit.item_id for change in changes}))
+            changes = await _compare(session, claim, sorted({change.unit.position for change in changes}))
+            await make_changes(session, claim.job.job_id, changes, bucket)
+    async with sessions.begin() as session:
+        await clear_reset(session, claim.lease)
+    return True
+
+
+async def _compare(session: AsyncSession, claim: Claim, positions: Sequence[int]) -> list[UnitChange]:
+    units = await read_units(session, claim.job.job_id, claim.job.dataset_id, positions)
+    return [change for unit in units if (change := reread(claim.job, unit)).is_change]
