@@ -44,6 +44,7 @@ _INSERT = text(
 )
 _KEPT = text(f"SELECT p.id FROM pair p WHERE p.id = ANY(:ids) AND {IS_KEPT.format(pair='p')}")  # noqa: S608  # constants
 _BATCH = 1_000
+_WORK_MEMORY = text("SET LOCAL work_mem = '64MB'")
 
 _CREATE = """
     CREATE TEMPORARY TABLE asked (
@@ -124,6 +125,7 @@ class Comparison:
 
     @classmethod
     async def begin(cls, session: AsyncSession, job_id: int) -> "Comparison":
+        await session.execute(_WORK_MEMORY)  # the driver is in no transaction before
         connection = await driver_connection(session)
         await connection.execute(_CREATE)
         return cls(connection, job_id)
