@@ -70,10 +70,10 @@ async def run(items: int = 560_000) -> dict[str, float]:
         await asyncio.to_thread(migrate, database_url)
         engine = make_engine(database_url)
         try:
-            dataset_id = await _fill(make_sessions(engine), items)
+            dataset_id = await fill_items(make_sessions(engine), items)
             async with running_endpoint(latency_ms=0) as endpoint:
                 with serve_api(database_url, Path(home)) as (url, api_pid):
-                    async with _worker(parts, endpoint.url, Path(home)) as worker, _client(url) as client:
+                    async with run_worker(parts, endpoint.url, Path(home)) as worker, open_client(url) as client:
                         service = _Service(parts, make_sessions(engine), client, worker.pid, api_pid)
                         return await service.measure(dataset_id, items)
         finally:
@@ -205,7 +205,8 @@ def _at(samples: list[Sample], done: int) -> Sample:
     return next(sample for sample in samples if sample.done >= done)
 
 
-async def _fill(sessions: Sessions, items: int) -> int:
+async def fill_items(sessions: Sessions, items: int) -> int:
+    """A dataset of so many items, made in the database; its id."""
     dataset_id = new_id()
     dataset: dict[str, Any] = {"id": dataset_id, "name": "scale", "abbr": "BEN", "format": "jsonl", "state": "ready"}
     async with sessions.begin() as session:
@@ -217,7 +218,8 @@ async def _fill(sessions: Sessions, items: int) -> int:
 
 
 @asynccontextmanager
-async def _worker(parts: Embedded, endpoint_url: str, home: Path) -> AsyncIterator["subprocess.Popen[bytes]"]:
+async def run_worker(parts: Embedded, endpoint_url: str, home: Path) -> AsyncIterator["subprocess.Popen[bytes]"]:
+    """`python -m workers` as a process of its own, 256 calls in flight."""
     settings = {
         "DATABASE_URL": str(parts.database_url),
         "REDIS_URL": str(parts.redis_url),
@@ -236,7 +238,8 @@ async def _worker(parts: Embedded, endpoint_url: str, home: Path) -> AsyncIterat
 
 
 @asynccontextmanager
-async def _client(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def open_client(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that waits long."""
     async with httpx2.AsyncClient(base_url=url, timeout=600, headers={"Accept-Encoding": "identity"}) as client:
         yield client
 

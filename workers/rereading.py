@@ -38,13 +38,24 @@ async def reread_shard(sessions: Sessions, claim: Claim, owner: str, bucket: int
             if not await hold_lease(session, claim.lease, owner):
                 return False
             await lock_items(session, claim.job.job_id, sorted({change.unit.item_id for change in changes}))
-            changes = await _compare(session, claim, sorted({change.unit.position for change in changes}))
+            changes = await _compare(session, claim, sorted({change.unit.position for change in changes}), changes)
             await make_changes(session, claim.job.job_id, changes, bucket)
     async with sessions.begin() as session:
         await clear_reset(session, claim.lease)
     return True
 
 
-async def _compare(session: AsyncSession, claim: Claim, positions: Sequence[int]) -> list[UnitChange]:
+async def _compare(
+    session: AsyncSession, claim: Claim, positions: Sequence[int], known: Sequence[UnitChange] = ()
+) -> list[UnitChange]:
+    """The changes of these positions; `known` are some that hold as long as their unit stands as it did."""
     units = await read_units(session, claim.job.job_id, claim.job.dataset_id, positions)
-    return [change for unit in units if (change := reread(claim.job, unit)).is_change]
+    before = {(change.unit.item_id, change.unit.sample): change for change in known}
+    changes = []
+    for unit in units:
+        change = before.get((unit.item_id, unit.sample))
+        if change is None or change.unit != unit:
+            change = reread(claim.job, unit)
+        if change.is_change:
+            changes.append(change)
+    return changes

@@ -40,7 +40,11 @@ class NewState:
 _DELETE_PAIRS = text(
     """
     WITH gone AS (
-        DELETE FROM pair WHERE id = ANY(:ids) OR translation_of = ANY(:ids)
+        DELETE FROM pair WHERE id IN (
+            SELECT unnest(CAST(:ids AS bigint[]))
+            UNION ALL
+            SELECT t.id FROM unnest(CAST(:ids AS bigint[])) AS english (id) JOIN pair t ON t.translation_of = english.id
+        )
         RETURNING language, status, flags, reviewed_at IS NOT NULL AS is_reviewed
     )
     SELECT language, status, flags, is_reviewed, count(*) FROM gone GROUP BY 1, 2, 3, 4
@@ -78,18 +82,19 @@ _MOVES = tuple(
     (
         text(
             f"UPDATE {table} x SET {column} = -1 - move.after FROM {_MOVED} "  # noqa: S608  # only constants are put in
-            f"WHERE x.job_id = :job_id AND x.item_id = move.item_id AND x.{column} = move.before AND {where}"
+            f"WHERE x.job_id = :job_id AND x.item_id = move.item_id AND x.{column} = move.before "
+            f"AND {stage} AND {where}"
         ),
         text(
             f"UPDATE {table} x SET {column} = -1 - x.{column} "  # noqa: S608
-            f"WHERE x.job_id = :job_id AND x.item_id = ANY(:items) AND x.{column} < 0"
+            f"WHERE x.job_id = :job_id AND x.item_id = ANY(:items) AND x.{column} < 0 AND {stage}"
         ),
     )
-    for table, column, where in (
-        ("pair", "ordinal", "TRUE"),
-        ("item_state", "sample", "x.stage = 'translate'"),
-        ("rejection", "sample", "x.stage = 'translate'"),
-        ("call", "sample", "x.stage = 'translate' AND x.fingerprint = move.fingerprint"),
+    for table, column, stage, where in (
+        ("pair", "ordinal", "TRUE", "TRUE"),
+        ("item_state", "sample", "x.stage = 'translate'", "TRUE"),
+        ("rejection", "sample", "x.stage = 'translate'", "TRUE"),
+        ("call", "sample", "x.stage = 'translate'", "x.fingerprint = move.fingerprint"),
     )
 )
 _FORGET_REJECTIONS = text(
