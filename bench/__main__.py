@@ -1,6 +1,6 @@
 """`python -m bench`: benchmarks in turn, one table, and an exit status that says whether the targets are met.
 
-`relations` and `scale` take long and run by name only.
+`relations`, `scale` and `rerun` take long and run by name only.
 
 Times are compared only within one run, in turns, so the table shows ratios wherever a target is one. `--quick` runs
 small sizes to see that all of them work.
@@ -16,7 +16,20 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import fmean
 
-from bench import engine, export, grounding, ingest, pages, parity, rate_limits, relations, scale, selection, stats
+from bench import (
+    engine,
+    export,
+    grounding,
+    ingest,
+    pages,
+    parity,
+    rate_limits,
+    relations,
+    rerun,
+    scale,
+    selection,
+    stats,
+)
 from tests.support.corruptions import CORRUPTIONS
 from tests.support.translations import TARGETS
 
@@ -179,6 +192,20 @@ def measure_grounding(*, quick: bool) -> Rows:
         yield Row(f"CPU of a reply, {name}", f"{cpu_ms:.3f} ms")
 
 
+def measure_rerun(*, quick: bool) -> Rows:
+    found = asyncio.run(rerun.run(2_000 if quick else 50_000))
+    replies = f"{found['replies']:,.0f} stored replies"
+    for name, what in (("strict", "refusing more"), ("soft", "flagging instead"), ("same", "changing nothing")):
+        yield at_most(f"dry run over {replies}, {what}", found[f"{name}_dry_s"], 120, " s")
+        yield at_most(f"rerun over {replies}, {what}", found[f"{name}_s"], 120, " s")
+        yield Row(
+            "pairs that changed, as told before", f"{found[f'{name}_changed']:,.0f}", "", found[f"{name}_as_told"] == 1
+        )
+    yield Row("calls meanwhile", f"{found['calls']:.0f}", "0", found["calls"] == 0)
+    yield at_most("API's memory meanwhile", found["api_mb"], 250, " MB")
+    yield at_most("worker's memory meanwhile", found["worker_mb"], 250, " MB")
+
+
 SUITES: dict[str, Callable[..., Rows]] = {
     "engine": measure_engine,
     "rate-limits": measure_rate_limits,
@@ -190,7 +217,11 @@ SUITES: dict[str, Callable[..., Rows]] = {
     "selection": measure_selection,
     "parity": measure_parity,
 }
-LONG_SUITES: dict[str, Callable[..., Rows]] = {"relations": measure_relations, "scale": measure_scale}
+LONG_SUITES: dict[str, Callable[..., Rows]] = {
+    "relations": measure_relations,
+    "scale": measure_scale,
+    "rerun": measure_rerun,
+}
 
 
 def main() -> int:
