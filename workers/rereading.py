@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.values import Stage
 from app.services.claims import Claim
-from app.services.rereading import UnitChange, counts_pairs, reread
+from app.services.rereading import UnitChange, asks_further, reread
 from app.services.revising import make_changes
 from app.store.rereading import lock_items, read_units
 from app.store.resets import clear_reset
@@ -17,8 +17,8 @@ _ITEMS_AT_ONCE = 64
 
 
 def can_reread(claim: Claim) -> bool:
-    """Whether a rerun of the shard compares reply by reply; where numbers of pairs were ordered, items begin anew."""
-    return claim.lease.stage == Stage.GENERATE and not counts_pairs(claim.job)
+    """Whether a rerun of the shard compares reply by reply; where items take several replies they begin anew."""
+    return claim.lease.stage == Stage.GENERATE and not asks_further(claim.job)
 
 
 async def reread_shard(sessions: Sessions, claim: Claim, owner: str, bucket: int, is_going: Callable[[], bool]) -> bool:

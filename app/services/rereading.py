@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.pipeline.filtering import JOB_RULES
+from app.pipeline.grounding import read_grounding
 from app.pipeline.values import Pair, Rejection
 from app.services.answers import ItemUnit, PaidCall, read_item_answer
 from app.services.claims import JobContext
@@ -85,9 +86,10 @@ class UnitChange:
         return bool(changed) or self.rejections is not None or self.state is not None
 
 
-def counts_pairs(job: JobContext) -> bool:
-    """Whether the order said how many pairs there are to be: an item may have several replies, and be asked more."""
-    return job.pairs_per_item is not None or job.target_pairs is not None
+def asks_further(job: JobContext) -> bool:
+    """Whether an item may take several replies: its number of pairs was ordered, or wrong claims are written again."""
+    is_mended = read_grounding(job.policies.get("grounding")).policy == "repair"
+    return is_mended or job.pairs_per_item is not None or job.target_pairs is not None
 
 
 def reread(job: JobContext, unit: ReadUnit) -> UnitChange:
