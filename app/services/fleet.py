@@ -13,6 +13,7 @@ from app.pipeline.quotas import explain_end
 from app.pipeline.relating import needs_whole_job
 from app.queue import TASK_COUNT, TASK_EXPORT, TASK_SHARD
 from app.resources import Resources
+from app.services.late_answers import settle_late_answers
 from app.settings import Settings
 from app.store.calls import lose_calls
 from app.store.exports import list_due_exports
@@ -203,6 +204,7 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
             return
         if plan_filters(job.policies.get("filters")).job_rules and await order_comparison(session, job_id):
             return
+        await settle_late_answers(session, job)
         await prune_manual_relations(session, job_id)
         target, reason = _judge(job, counts)
         await move_job(session, job, target, reason)

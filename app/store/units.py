@@ -51,6 +51,17 @@ class StoredAnswer:
     most_pairs: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """The raw answer of a call about a unit that ended by another one."""
+
+    call_id: int
+    stage: str
+    item_id: int
+    sample: int
+    raw: bytes
+
+
 _LOSSES = """
     (SELECT count(*) FROM call c WHERE c.job_id = :job_id AND c.item_id = {item} AND c.stage = '{stage}'
         AND c.sample = {sample} AND c.state = 'unknown' AND c.error_code IS NULL)
@@ -93,6 +104,14 @@ _ANSWERS = text(
     SELECT id, item_id, sample, state, handlings, fingerprint, languages, raw,
         EXISTS (SELECT 1 FROM rejection r WHERE r.item_id = call.item_id AND r.call_id = call.id), most_pairs
     FROM call WHERE id = ANY(:ids) ORDER BY id
+    """
+)
+_LATE = text(
+    """
+    SELECT c.id, c.stage, c.item_id, c.sample, c.raw FROM call c
+    JOIN item_state st
+        ON st.job_id = c.job_id AND st.stage = c.stage AND st.item_id = c.item_id AND st.sample = c.sample
+    WHERE c.job_id = :job_id AND c.state = 'stored' AND st.call_id IS DISTINCT FROM c.id ORDER BY c.id
     """
 )
 _HANDLING = text("UPDATE call SET handlings = handlings + 1 WHERE id = ANY(:ids) AND state = 'stored'")
@@ -140,6 +159,11 @@ async def read_answers(session: AsyncSession, call_ids: Sequence[int]) -> list[S
         StoredAnswer(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7], row[8], row[9])
         for row in await session.execute(_ANSWERS, {"ids": list(call_ids)})
     ]
+
+
+async def list_late_answers(session: AsyncSession, job_id: int) -> list[LateAnswer]:
+    """Answers that nobody has accounted for, about units that ended by another call."""
+    return [LateAnswer(*row) for row in await session.execute(_LATE, {"job_id": job_id})]
 
 
 async def count_handling(session: AsyncSession, call_ids: Sequence[int]) -> None:

@@ -122,6 +122,29 @@ async def test_a_late_answer_to_an_item_that_was_answered_is_kept_billed_and_sup
     assert (await call_states(sessions))["superseded"] == 1
 
 
+async def test_a_late_answer_whose_worker_died_before_recording_it_is_billed_when_the_job_ends(
+    sessions: Sessions, settings: Settings
+) -> None:
+    job_id = await order(sessions, settings, await add_dataset(sessions, 4))
+    call_id = await open_call(sessions, job_id)
+    async with sessions.begin() as session:
+        values = {"job": job_id, "id": call_id}
+        ended = """
+            INSERT INTO item_state (job_id, stage, item_id, sample, state)
+            SELECT :job, 'generate', item_id, 0, 'failed' FROM call WHERE id = :id
+        """
+        await session.execute(text(ended), values)
+        await session.execute(text("INSERT INTO tally VALUES (:job, 'items.failed', 0, 1)"), {"job": job_id})
+        await store_answers(session, [RawAnswer(call_id, reply("too late?"), 200, 5)])
+    await release_worker(sessions, DEAD)
+    async with working(settings):
+        await finish(sessions, job_id)
+    counts = await counts_of(sessions, job_id)
+    assert (await call_states(sessions)) == {"ok": 3, "superseded": 1}
+    assert counts["usage.calls"] == 4
+    assert counts["items.failed"] == 1
+
+
 async def test_a_worker_that_lost_its_lease_can_start_no_call(sessions: Sessions, settings: Settings) -> None:
     job_id = await order(sessions, settings, await add_dataset(sessions, 4))
     await open_call(sessions, job_id)
