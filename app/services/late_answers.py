@@ -1,4 +1,4 @@
-"""Late answers: paid for and stored, about a unit that had ended by then, by a worker that died before recording them."""
+"""Late answers: stored, about a unit that had ended by then, by a worker that died before it recorded them."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
