@@ -10,9 +10,10 @@ _FEW_OUTAGES, _FEW_OUTAGES_S = 3, 0.5  # that few open it over a time in which n
 
 @dataclass(slots=True)
 class Report:
-    """What was seen since the last turn."""
+    """What was seen since the last turn; `unused` permits were drawn and dropped."""
 
     ok: int = 0
+    unused: int = 0
     rejected: int = 0
     outage_tail: int = 0
     retry_after: float = 0.0

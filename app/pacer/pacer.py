@@ -192,6 +192,7 @@ class Pacer:
     def _note_refusal(self, wait_s: float) -> None:
         """Hold back at once what this process has drawn; the others hear of it with the next turn."""
         if self._shared.mode != "head" or wait_s > 0:
+            self._report.unused += len(self._agenda.due)
             self._agenda.due.clear()
         if wait_s <= 0:
             return
@@ -248,6 +249,7 @@ class Pacer:
             "rejected": report.rejected,
             "outage_tail": report.outage_tail,
             "retry_after": report.retry_after,
+            "unused": report.unused,
             "rem": report.rem,
             "reset": report.reset,
             "rtt": round(self._rtt_s, 4),

@@ -3,7 +3,8 @@
 -- All times are seconds of this server's clock since the state was born.
 --
 -- report: ok, rejected, outage_tail (outages since the last success), retry_after, rtt, head (requests per second by
---   the headers, 0 unknown), has_headers, is_bucket, rem, reset (-1 unknown), limit, tokens (per request), token_rate
+--   the headers, 0 unknown), has_headers, is_bucket, rem, reset (-1 unknown), limit, tokens (per request), token_rate,
+--   unused (permits that were drawn and dropped)
 -- wish: want (permits), horizon
 -- answer: granted, first (seconds from now), gap, wait (when to ask again), mode, rate, workers, open_for (-1 closed)
 --
@@ -14,6 +15,7 @@
 --       free   nobody objected at any rate; no pacing
 local START, TOP, MARGIN, CREDIT = 40, 4096, 0.985, 0.01
 local OUTAGES_TO_OPEN, FEW_OUTAGES, FEW_OUTAGES_S = 10, 3, 0.5
+local FIRST_PAUSE_LOW, FIRST_PAUSE_HIGH = 0.01, 0.05
 local KEEP_S, WORKER_S = 3600, 15
 
 local ask = cjson.decode(ARGV[1])
@@ -92,6 +94,9 @@ if s.probing and s.probe_until > 0 and ask.rejected + ask.outage_tail > 0 then
   s.probe_until = math.min(s.probe_until, now + 0.25)  -- this probe failed; the next one may follow
 end
 
+-- Permits that were dropped at a refusal may be drawn again
+if ask.unused > 0 and s.mode ~= 'free' and s.mode ~= 'head' then s.next = s.next - ask.unused / s.r end
+
 -- Refusals: those that were on their way when the pace was cut belong to the same episode
 if ask.retry_after > 0 then
   local till = now + ask.retry_after
@@ -122,7 +127,8 @@ if ask.rejected > 0 then
     s.ep_total, s.ep_at, s.stopped, s.stepped, s.since_step = s.total, now, 0, now, 0
     s.cut = math.max(now, s.stop)
     s.grown = s.cut
-    s.pause, s.paused_until = 0.05, now + 0.05
+    s.pause = math.max(FIRST_PAUSE_LOW, math.min(FIRST_PAUSE_HIGH, 5 / s.r))
+    s.paused_until = now + s.pause
   elseif now > s.paused_until then  -- a window that is used up: knock more and more seldom
     s.pause = math.min(5, s.pause * 2)
     s.paused_until = now + s.pause
