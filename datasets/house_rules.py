@@ -121,27 +121,42 @@ _DETERMINERS = (
     r"(?:the|these|those|this|that|your|given|provided|above|following|supplied|each|both|all|any|image|video)"
 )
 _SOURCES = (
-    r"(?:descriptions?|captions?|annotations?|transcripts?|subtitles?|narrations?|input text|provided text|given text"
-    r"|text (?:provided|given|above)|(?:provided|given|above) (?:sentences?|information|details|context))"
+    r"(?:descriptions?|captions?|annotations?|transcripts?|subtitles?|narrations?|input text"
+    r"|text (?:provided|given|above))"
 )
+_GIVEN_TEXTS = r"(?:provided|given|above) (?:text|sentences?|information|details|context)"
+_SHOWN = (
+    r"(?! (?:(?:is|are|was|were|that|which|then|also|slowly) )?(?:appear|fade|scroll|roll|flash|pop|come|shown"
+    r"|displayed|visible|seen|on|over|at|across|under|below|beneath|above|beside|next|printed|painted)"
+    r"(?:s|es|ed|ing)?\b)"
+)  # captions that stand in the picture, or on the screen of a video
 
 MENTIONS_ANNOTATION = forbid(
     "mentions_annotation",
     "The pair speaks of descriptions or captions; it must speak of what can be seen.",
-    rf"\b{_DETERMINERS}\s+(?:[\w-]+\s+){{0,2}}?{_SOURCES}\b"
-    rf"|\b(?:based on|according to|from|mentioned in|described in|stated in|as per)\s+(?:[\w-]+\s+)?{_SOURCES}\b"
-    r"|\bas (?:described|stated|mentioned|captioned|annotated)\b"
-    r"|\b(?:is|are|was|were) (?:not )?(?:described|mentioned|stated|captioned|annotated) (?:in|by) (?:the|any|this)\b",
+    rf"\b{_DETERMINERS}\s+(?!(?:closing|opening|ending|end|final) )(?:(?!(?:with|of|by|to|a|an)\b)[\w-]+\s+){{0,2}}?"
+    rf"{_SOURCES}\b{_SHOWN}"
+    rf"|\b{_DETERMINERS}\s+{_GIVEN_TEXTS}\b"
+    r"|\b(?:the|these|those|your)\s+(?:sentences|information|details) (?:provided|given)\b(?! (?:on|to|in|at|by)\b)"
+    rf"|\b(?:based on|according to|from|mentioned in|described in|stated in|as per)\s+(?:[\w-]+\s+)?"
+    rf"(?:{_SOURCES}|{_GIVEN_TEXTS})\b{_SHOWN}"
+    r"|\bas (?:described|stated|mentioned|captioned|annotated)\b(?! (?:on|under|below|beside|at|by (?!the)|in (?!the)))"
+    r"|\b(?:is|are|was|were) (?:not )?(?:described|mentioned|stated|captioned|annotated) in (?:the|any|this) "
+    rf"(?:[\w-]+ )?(?:images?|pictures?|photos?|scenes?|videos?|clips?|frames?|text|context|{_SOURCES})\b"
+    rf"|\b(?:is|are|was|were) (?:not )?(?:described|mentioned|stated) by (?:the|any|this) {_SOURCES}\b",
     gate=find_any_text(
         "descri", "caption", "annotat", "transcript", "subtitle", "narration", "text", "mentioned", "stated",
-        "sentence", "information", "provided details", "given details", "above details",
+        "sentence", "information", "provided", "given", "above",
     ),
 )  # fmt: skip
 
 MENTIONS_BOXES = forbid(
     "mentions_boxes",
     "The pair speaks of boxes or coordinates; it must speak of places as a viewer sees them.",
-    r"\bbounding[ -]box(?:es)?\b|\bcoordinates?\b|\[\s*\d+(?:\.\d+)?\s*,\s*\d+(?:\.\d+)?\s*(?:,|\])",
+    r"\bbounding[ -]box(?:es)?\b|\[\s*\d+(?:\.\d+)?\s*,\s*\d+(?:\.\d+)?\s*(?:,|\])"
+    r"|\b(?:the|these|those|its|their|of|at|by|with|using|following|exact|pixel|box|x|y|image|normali[sz]ed"
+    r"|relative|given|provided|approximate|are|same)[ -]coordinates?\b(?! (?:with|well|their|his|her|its|the)\b)"
+    r"|\bcoordinates (?:of|are|for|indicate|show|suggest)\b|\bcoordinates?:? ?[(\[\d]",
     gate=find_any_text("bounding", "coordinate", "["),
 )
 
@@ -156,14 +171,20 @@ ASKS_FOR_DIFFERENCES = require_in_instruction(
     "not_about_differences",
     "The instruction does not ask for differences between the two images.",
     r"\b(?:differ\w*|distinct\w*|distinguish\w*|contrast\w*|chang\w*|compar\w*|unlike|unique\w*|vary|varies|variations?"
-    r"|dissimilar\w*|whereas|instead|than|between|versus|vs|each|other|another|only|first|second|both|two|switch\w*"
-    r"|(?:image|picture|photo|scene) (?:a|b|one|two|1|2))\b",
+    r"|dissimilar\w*|whereas|instead|than|more|fewer|less|most|\w{3,}er in|as opposed|missing"
+    r"|between|versus|vs|each|other|another|only|first|second|both|two|switch\w*"
+    r"|(?:which|what) (?:image|picture|photo|scene)|(?:image|picture|photo|scene) (?:a|b|one|two|1|2))\b",
+)
+
+_TELLS_APART = (
+    r"(?:differ\w*|whil(?:e|st)|whereas|but|however|unlike|only (?:one|the|image|in)|contrast\w*|distinct\w*)"
 )
 
 MENTIONS_SIMILARITIES = forbid(
     "not_about_differences",
     "The pair is about what the images share; only differences are asked for.",
-    r"\b(?:in common|similarit(?:y|ies)|what (?:do|are|is) (?:[\w-]+\s+){0,5}(?:alike|similar|shared?|the same))\b",
+    r"\b(?:in common|similarit(?:y|ies)|what (?:do|are|is) (?:[\w-]+\s+){0,5}(?:alike|similar|shared?|the same))\b"
+    rf"(?![^?]*\b{_TELLS_APART}\b[^?]*\Z)",  # what is alike may be noted where the answer goes on to what is not
     gate=find_any_text("in common", "similar", "alike", "share", "the same"),
 )
 
@@ -174,6 +195,10 @@ _NAMES = (
     "|Richard Castle|Gregory House|Wilson|Cuddy|Taub|Kutner|Cameron|Adams|Meredith|Cristina"
     "|Izzie|Derek|Bailey|Addison|Karev|O'Malley|Burke|Callie|Webber|Denny|Stuart|Leslie|Montgomery|Perlmutter|Bracken"
 )
+_NO_PLACE = (
+    r"(?<!\bWhite )(?<!\bOpera )(?<!\bFull )(?<!\bPublic )(?<!\bCentral )(?<!\bHyde )(?<!\bNational )(?<!\bTheme )"
+    r"(?<!\bBattery )(?<!\bProspect )(?<!\bTwilight )"
+)  # before "House" and "Park"
 _AMBIGUOUS_NAMES = (
     "House|Castle|Penny|Amy|Robin|Ryan|Chase|Grey|Gates|Alex|George|Martha|Amber|Park|Cole|Emily|Lily|Thirteen"
     "|Foreman|Masters"
@@ -184,7 +209,7 @@ _ACTS = "is|was|has|and|walks|sits|says|asks|looks"
 NAMES_CHARACTERS = forbid(
     "names_character",
     'The pair names a character; it must say "the female character", "the man at the desk" and the like.',
-    rf"\b(?:{_NAMES})\b|(?<=[a-z,;] )(?:Dr\.? |Detective )?(?:{_AMBIGUOUS_NAMES})\b(?! [A-Z])"
+    rf"\b(?:{_NAMES})\b|(?<=[a-z,;] ){_NO_PLACE}(?:Dr\.? |Detective )?(?:{_AMBIGUOUS_NAMES})\b(?! [A-Z])"
     rf"|\b(?:{_AMBIGUOUS_NAMES})'s\b|(?:^|[.?!] )(?:{_AMBIGUOUS_NAMES})(?= (?:{_ACTS})\b)",
     flags=re.NOFLAG,
     gate=find_any_word(_NAME_PARTS),

@@ -52,9 +52,11 @@ ASKS_WHAT_IS_VISIBLE = forbid_in_instruction(
 LEAVES_IT_OPEN = forbid_in_response(
     "indefinite_answer",
     "The answer says that it cannot be told; only what has a definite answer is asked.",
-    r"\b(?:it|this|that) (?:is|was|would be|remains?)(?: \w+)? (?:not possible|impossible|hard|difficult|unclear"
-    r"|not clear|uncertain|unknown|not known)(?: (?:for me )?to (?:say|know|determine|judge|identify|ascertain|be sure"
-    r"|be certain|tell(?! (?:[\w']+ ){1,4}?apart))\b| (?:whether|if|what|who|why|how|where|when|which)\b)"
+    r"\b(?<!because )(?<!since )(?<!when )(?<!where )(?<!if )(?:it|this|that) (?:is|was|would be|remains?)(?: \w+)? "
+    r"(?:(?:not possible|impossible|hard|difficult|unclear|not clear|uncertain|unknown|not known)(?: for me)? to (?:say"
+    r"|know|determine|judge(?! (?:distances?|depths?|speeds?)\b)|identify|ascertain|be sure|be certain"
+    r"|tell(?! (?:[\w']+ ){1,4}?apart))\b"
+    r"|(?:unclear|not clear|uncertain|unknown|not known) (?:whether|if|what|who|why|how|where|when|which)\b)"
     r"|\b(?:cannot|can['’]t|can not|could not|couldn['’]t) be (?:determined|known|told|ascertained|inferred)\b"
     r"|\b(?:i|we|one|you) (?:cannot|can['’]t|can not|am unable to|am not able to) (?:say|know|determine|judge|be sure"
     r"|be certain|tell(?! (?:[\w']+ ){1,4}?apart))\b"

@@ -15,13 +15,18 @@ from datasets.house_rules import (
 _DIGITS = tuple("0123456789")
 _CAMERA_WORDS = ("camera", "Camera", "cameraman", "Cameraman", "camerawoman", "cameraperson", "wearer", "unsure")
 
+_NO_DECADE = r"(?!(?:the )?\d\d\d0['’]?s\b|the \d0['’]?s\b(?! mark))"
+_NOT_TWO_DECADES = r"(?!(?:\d\d)?[2-9]0['’]?s (?:and|to|or) (?:\d\d)?[2-9]0['’]?s\b)"
+
 QUOTES_TIMES = forbid(
     "quotes_times",
     'The pair tells the exact time of something; it must say "at the beginning", "right after that" and the like.',
-    r"\b(?:at|from|until|till|around|by|after|between|before|past) (?:about |around |the )?\d+(?:\.\d+)?"
+    rf"\b(?:at|from|until|till|around|by|after|between|before|past) {_NO_DECADE}(?:about |around |the )?\d+(?:\.\d+)?"
     r"(?:[ -]?(?:s|secs?|seconds?)\b|(?:st|nd|rd|th) second\b)"
-    r"|\bseconds? \d|\b\d+(?:\.\d+)?[ -]?(?:secs?|seconds?)(?:'s)? (?:in|into|mark|point)\b"
-    r"|\b\d+(?:\.\d+)?(?: ?(?:s|secs?|seconds?))? ?(?:-|–|to|and) ?\d+(?:\.\d+)? ?(?:s|secs?|seconds)\b"
+    r"|(?<!\bthe )(?<!\ba )\bseconds? \d|\bthe seconds? \d+(?:\.\d+)?(?![\w.-])"
+    r"|\b\d+(?:\.\d+)?[ -]?(?:secs?|seconds?)(?:'s)? (?:in|into|mark|point)\b"
+    rf"|\b{_NOT_TWO_DECADES}\d+(?:\.\d+)?(?: ?(?:s|secs?|seconds?))? ?(?:-|–|to|and) ?"
+    r"\d+(?:\.\d+)? ?(?:s|secs?|seconds)\b"
     r"|\b(?:at|from|until|between|after|before) \d{1,2}:\d\d(?:[:.]\d+)?\b(?! ?(?:[ap]\.?m\b|o'clock))"
     r"|\bframes? (?:number )?\d+\b",
     gate=find_any_text(*_DIGITS),

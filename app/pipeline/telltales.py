@@ -10,7 +10,7 @@ _MACHINE = (
     r"(?!\s+(?:engineer|researcher|student|company|expert)))"
 )
 REFUSAL = re.compile(
-    rf"(?:^|[.!?]\s+|\n)as an? {_MACHINE}[^.!?\n]{{0,80}}?\b(?:i|my|me)\b"
+    rf"(?:^|[.!?]\s+|\n)as an? (?:(?:[\w-]+-based|multimodal) )?{_MACHINE}[^.!?\n]{{0,80}}?\b(?:i|my|me)\b"
     rf"|^(?:sorry, (?:but )?)?i(?:'m| am) (?:just |only )?an? {_MACHINE}"
     r"|^(?:i(?:'m| am) (?:very |so |truly |really )?sorry|sorry|my apologies|i apologi[sz]e|unfortunately)"
     r"[,.;:]?\s+(?:but\s+)?(?:i|as an ai)(?:\s+(?:am|'m))?(?:'m)?\s+"
@@ -21,7 +21,12 @@ REFUSAL = re.compile(
     r"(?:help|assist|provide|fulfil|comply|generate|create|continue|answer|process|complete|view|access|analy[sz]e)\b"
     r"|^i (?:cannot|can't|can not) (?:see|view|access|analy[sz]e|determine)\b[^.!?\n]{0,60}"
     r"\b(?:provided|given|without (?:seeing|access)|the actual) ?(?:image|picture|photo|video|description|information)?"
-    r"|^i (?:do not|don't) have (?:access to|the ability to|enough information to|(?:any )?visual)"
+    r"|^(?:i(?:'m| am) (?:very |so |truly )?sorry,? (?:but )?|unfortunately,? |sorry,? (?:but )?)?"
+    r"i(?: (?:cannot|can't|can not)|(?:'m| am) (?:unable|not able) to)(?: (?:actually|directly|physically|currently))?"
+    r" (?:see|view|access|analy[sz]e|process|interpret|look at)(?: or \w+)?"
+    r" (?:(?:the|this) (?:actual )?(?:image|picture|photo|video)"
+    r"|(?:the |any |these )?(?:images|pictures|photos|videos))\b(?! (?:on|in|of|behind|from|above|under) )"
+    r"|^i (?:do not|don't) have (?:access to|the (?:ability|capability) to|enough information to|(?:any )?visual)"
     r"|^(?:很?抱歉|对不起)[，,]?\s*(?:但)?(?:作为|我(?:无法|不能))|^作为(?:一个|一名)?\s*(?:ai|人工智能)(?:语言模型|助手)?[，,]"
     r"|^lo siento, (?:pero )?(?:no puedo|como)|^es tut mir leid, (?:aber )?(?:ich kann|als)"
     r"|^je suis désolée?, (?:mais )?je ne peux",
@@ -30,7 +35,8 @@ REFUSAL = re.compile(
 ERROR_TEXT = re.compile(
     r"^\W{0,3}(?:(?:error(?: code)?:? ?)?(?:[45]\d\d[ :-]+)?(?:rate limit (?:reached|exceeded)|rate_limit_exceeded|"
     r"too many requests|internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|"
-    r"insufficient_quota|you exceeded your current quota|upstream connect error|the server had an error|"
+    r"insufficient_quota|request timed out|request failed with status code|"
+    r"you exceeded your current quota|upstream connect error|the server had an error|"
     r"the model is (?:currently )?overloaded|context_length_exceeded)"
     r"|error code: ?\d{3}|traceback \(most recent call last\)|openai\.\w*error|<!doctype html|<html\b|<head\b|<body\b"
     r"|\{\s*[\"']error[\"']\s*:)",
@@ -57,10 +63,12 @@ LEAKED_ANNOTATION = re.compile(
 
 LITERALS: dict[str, tuple[str, ...]] = {
     "error_text": (
-        "error", "rate limit", "rate_limit", "too many req", "gateway", "unavailable", "quota", "overloaded",
+        "error", "timed out", "request failed", "rate limit", "rate_limit", "too many req",
+        "gateway", "unavailable", "quota", "overloaded",
         "context_length", "traceback (", "<",
     ),
     "refusal": (
+        "-based ai", "multimodal ai",
         "\ni ", "\ni'", "\ni’", "\nsorry", "\nmy apologies", "\nunfortunately", "as an ai", "as a ai",
         "artificial intelligence", "language model", "virtual assistant", "chatbot", "抱歉", "对不起", "\n作为",
         "\nlo siento", "\nes tut mir leid", "\nje suis d",

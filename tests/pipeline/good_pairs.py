@@ -74,6 +74,11 @@ GOOD_PAIRS = tuple(
         ("Why did the friends stop?", "One of them had a flat tyre, so they looked for a place to mend it."),
         ("Is the answer on the blackboard right?", "Yes: 7 x 8 is 56."),
         ("What does the mirror show?", "The face of the driver, who looks over his shoulder."),
+        ("Why is it dangerous to drive in fog?", "Because it is hard to judge how far away the next car is."),
+        ("What do the outfits recall?", "They recall the 1980s, with wide shoulders and bright colours."),
+        ("Which is it? A: a hat B: a cap C: a scarf", "A: a hat with a wide brim."),
+        ("Can I see the picture of the boat from here?", "Yes, you can; it hangs above the door."),
+        ("Why do you turn the page?", "I cannot see the picture on the back otherwise."),
         ("How many steps lead up to the porch?", "There are 4 steps, and the lowest one is broken."),
     )
 )  # fmt: skip

@@ -83,13 +83,14 @@ _TELLING = {
     "error_text": [
         "Internal server error", "Rate limit reached", "rate_limit_exceeded", "429 Too many requests", "Bad gateway",
         "Service unavailable", "insufficient_quota", "The model is overloaded", "context_length_exceeded",
-        "Traceback (most recent call last)", "<html>",
+        "Traceback (most recent call last)", "<html>", "Request timed out.", "Request failed with status code 503",
     ],
     "refusal": [
         "I cannot help with it.", "I'm unable to view it.", "I’m unable to view it.", "Sorry, I can't.",
         "My apologies, I can't.", "Unfortunately, I can't.", "It is so. As an AI, my eyes are none.",
         "So. As a AI my eyes are none.", "As an artificial intelligence, my eyes are none.",
         "As a language model, my eyes are none.", "As a virtual assistant, my eyes are none.",
+        "As a text-based AI, my eyes are none.", "As a multimodal AI, my eyes are none.",
         "As a chatbot, my eyes are none.", "抱歉，我无法回答", "对不起，我不能回答", "作为一个人工智能助手，不行",
         "Lo siento, no puedo.", "Es tut mir leid, ich kann das nicht.", "Je suis désolé, je ne peux pas.",
     ],

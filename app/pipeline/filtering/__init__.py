@@ -36,5 +36,5 @@ __all__ = [
     "plan_filters",
 ]
 
-FILTER_VERSION = "4"
+FILTER_VERSION = "5"
 """Changes whenever a rule changes its mind about any pair, so that a rerun can tell old verdicts from new."""

@@ -8,11 +8,13 @@ from app.pipeline.filtering.rules import Candidate, ReplyContext, Rule
 _TO_TELL = (
     r"(?:tell(?! (?:[\w']+ ){1,4}apart)|say|know|determine|judge|identify|ascertain|infer|conclude|be (?:sure|certain))"
 )
+_NO_REASON = r"(?<!because )(?<!since )(?<!when )(?<!where )(?<!if )"  # after these it tells why something is hard
+_IN_THE_SCENE = r"(?! (?:distances?|depths?|speeds?)\b)"  # which the fog hides from the driver, not from who answers
 _OPEN = re.compile(
-    rf"\b(?:it|this|that) (?:is|was|remains|would be)(?: \w+)? (?:not possible|impossible|hard|difficult|unclear"
-    rf"|not clear|uncertain|unknown|not known)"
-    rf"(?: (?:for (?:me|us) )?(?:to|from) (?:the (?:image|picture|video) (?:to )?)?{_TO_TELL}\b"
-    rf"| (?:whether|if|what|who|why|how|where|when|which)\b)"
+    rf"\b{_NO_REASON}(?:it|this|that) (?:is|was|remains|would be)(?: \w+)? (?:(?:not possible|impossible|hard|difficult"
+    rf"|unclear|not clear|uncertain|unknown|not known)"
+    rf" (?:for (?:me|us) )?(?:to|from) (?:the (?:image|picture|video) (?:to )?)?{_TO_TELL}\b{_IN_THE_SCENE}"
+    rf"|(?:unclear|not clear|uncertain|unknown|not known) (?:whether|if|what|who|why|how|where|when|which)\b)"
     rf"|\b(?:cannot|can't|can not|could not|couldn't) be (?:determined|known|told|ascertained|inferred|identified)\b"
     rf"|\b(?:i|we|one|you) (?:cannot|can't|can not|could not|couldn't|am unable to|am not able to|do not|don't) "
     rf"(?:really |actually )?{_TO_TELL}\b"
@@ -71,6 +73,7 @@ ANSWERS: tuple[Rule, ...] = (
         "The response says that it cannot be told, or leaves it open; only what has a definite answer should be asked.",
         _find_open,
         words=_OPEN_WORDS,
+        version=2,
     ),
     Rule(
         "question_for_answer",

@@ -132,7 +132,7 @@ _FAMILIES = {
 
 
 def _may_leak_prompt(reply: ReplyText, prompt: Prompt) -> bool:
-    if reply.folded.isascii():
+    if reply.joined.isascii():  # the folded text has lost the dots of a Turkish i, which the system message may hold
         return may_overlap_folded(prompt, " ".join(reply.pieces))
     return may_overlap(prompt, reply.joined)
 
@@ -146,7 +146,7 @@ BASELINE: tuple[Rule, ...] = tuple(
         Severity.REJECT,
         literals=LITERALS.get(code, ()),
         gate=_may_leak_prompt if code == "leaked_prompt" else None,
-        version=3,
+        version=4,
     )
     for code, find in RULES.items()
 )

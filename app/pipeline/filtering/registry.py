@@ -23,11 +23,16 @@ JOB_RULES = (IN_IMAGE, IN_JOB)
 """Those that compare all pairs of a job at its end."""
 
 HOUSE = "house"
+_HOUSE_VERSION = 2
+"""Of the house rules together: it rises whenever one of them changes its mind."""
 
 
 def adopt_house_rules(rules: Iterable[HouseRule]) -> list[Rule]:
     """The rules of a kind as rules of the registry, on where the kind is; two of a name stay two."""
-    return [Rule(rule.code, HOUSE, rule.message, _find_violation(rule), Severity.REJECT) for rule in rules]
+    return [
+        Rule(rule.code, HOUSE, rule.message, _find_violation(rule), Severity.REJECT, version=_HOUSE_VERSION)
+        for rule in rules
+    ]
 
 
 def _find_violation(rule: HouseRule) -> Find:

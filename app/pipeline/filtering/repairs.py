@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.pipeline.filtering.rules import ReplyText, Rule, Severity, find_mended
+from app.pipeline.filtering.shapes import is_choice
 from app.pipeline.values import Pair, Prompt
 
 _HAS_WORD = re.compile(r"[^\W_]")
@@ -128,6 +129,8 @@ def _drop_label(pattern: re.Pattern[str]) -> Callable[[str], str]:
 
 def _mend_labels(pair: Pair) -> Pair:
     asked = _mend_texts(_drop_label(_QUESTION_LABEL), response=False)(pair)
+    if is_choice(asked):
+        return asked
     return _mend_texts(_drop_label(_ANSWER_LABEL), instruction=False)(asked)
 
 
@@ -186,9 +189,12 @@ def _repair(
     mend: Callable[[Pair], Pair],
     *literals: str,
     gate: Callable[[ReplyText, Prompt], bool] | None = None,
+    version: int = 1,
 ) -> Rule:
     found = find_mended(mend)
-    return Rule(code, "repairs", description, found, Severity.REPAIR, literals=literals, gate=gate, mend=mend)
+    return Rule(
+        code, "repairs", description, found, Severity.REPAIR, literals=literals, gate=gate, mend=mend, version=version
+    )
 
 
 REPAIRS: tuple[Rule, ...] = (
@@ -203,6 +209,7 @@ REPAIRS: tuple[Rule, ...] = (
         'A label at the beginning goes: "Question 2: What …" becomes "What …".',
         _mend_labels,
         gate=_may_hold_label,
+        version=2,
     ),
     _repair(
         "leftover_markup",

@@ -3,6 +3,7 @@
 import re
 
 from app.pipeline.filtering.rules import Candidate, ReplyContext, Rule
+from app.pipeline.values import Pair
 
 _BLANKS = re.compile(
     r"\[(?:insert|your|add|fill|name|object|color|colour|number|location|place|answer|question|description|person|x|y)"
@@ -16,6 +17,12 @@ _LABEL = re.compile(
     r"|(?:^|\n)\s*(?:\*\*)?[QA]\s?\d{0,3}\s?[:：](?!//)",
     re.IGNORECASE,
 )
+_OFFERS_CHOICE, _CHOICE = re.compile(r"(?:\A|[\s(])B\s?[).:]"), re.compile(r"\s*[A-E]\s?[:：]")
+
+
+def is_choice(pair: Pair) -> bool:
+    """Whether "A: a hat" answers a question that offers A and B, so that the letter is no label."""
+    return _CHOICE.match(pair.response) is not None and _OFFERS_CHOICE.search(pair.instruction) is not None
 
 
 def _find_blank(candidate: Candidate, _: ReplyContext) -> str:
@@ -25,7 +32,9 @@ def _find_blank(candidate: Candidate, _: ReplyContext) -> str:
 
 def _find_label(candidate: Candidate, _: ReplyContext) -> str:
     match = _LABEL.search(candidate.pair.instruction) or _LABEL.search(candidate.pair.response)
-    return f"a label of the reply's layout: {match[0].strip()!r}" if match else ""
+    if match is None or is_choice(candidate.pair):
+        return ""
+    return f"a label of the reply's layout: {match[0].strip()!r}"
 
 
 SHAPES: tuple[Rule, ...] = (
@@ -43,5 +52,6 @@ SHAPES: tuple[Rule, ...] = (
         'A line of the pair begins with "Question:", "Answer:" and the like: several pairs may have run together.',
         _find_label,
         literals=(":", "："),
+        version=2,
     ),
 )
