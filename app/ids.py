@@ -26,6 +26,7 @@ PREFIXES = {
     "edit": "edit",
     "rule": "rule",
     "run": "run",
+    "judgement": "jdg",
 }
 
 

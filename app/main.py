@@ -22,6 +22,7 @@ from app.api import (
     glossaries,
     images,
     jobs,
+    judgements,
     kinds,
     pairs,
     prompts,
@@ -112,7 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _mount(app: FastAPI) -> None:
     json_only = [Depends(accept_json)]
-    for module in (datasets, glossaries, kinds, filters, prompts, cold_starts, jobs, records):
+    for module in (datasets, glossaries, kinds, filters, prompts, cold_starts, jobs, judgements, records):
         app.include_router(module.router, prefix="/v1", dependencies=json_only)
     for module in (events, pairs, edits, reviews, review_rules, exports, images, shown, statistics):
         app.include_router(module.router, prefix="/v1")

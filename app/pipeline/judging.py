@@ -1,6 +1,7 @@
 """A model as judge of replies: what it is told, what it is shown, and how its verdict is read."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,14 @@ import orjson
 
 from app.errors import Fault
 from app.pipeline.formats import ParsedReply, ReplyFormat, ReplyGrammar, normalise_text, render_pairs
+from app.pipeline.grounding.judging import SCORES
 from app.pipeline.values import Content, Pair, Prompt, Rejection, Turn
 
 JUDGING = "judging"
-"""The policy of a job whose replies are verdicts; the service orders such jobs itself."""
+"""The policy of a job whose replies are a judge's; the service orders such jobs itself.
+
+True: each reply is a verdict on a reply. An object: the scores of a job's pairs, and which job's.
+"""
 
 BEST_SCORE = 5
 MAX_REASON_CHARACTERS = 600
@@ -181,3 +186,8 @@ class VerdictGrammar:
 
 
 VERDICTS = VerdictGrammar()
+
+
+def grammar_of_judge(policy: object) -> ReplyGrammar:
+    """How the judge of a job with this policy replies."""
+    return SCORES if isinstance(policy, Mapping) else VERDICTS

@@ -11,7 +11,7 @@ from app.errors import InvalidRequestError, NotFoundError
 from app.pipeline.costing import Price
 from app.pipeline.filtering import FilterPlan
 from app.pipeline.formats import ReplyGrammar
-from app.pipeline.judging import JUDGING, VERDICTS
+from app.pipeline.judging import JUDGING, grammar_of_judge
 from app.pipeline.lifecycle import RUNNING_STATES
 from app.pipeline.parity import NO_GLOSSARY, Glossary
 from app.pipeline.prompting import add_canary
@@ -178,5 +178,5 @@ async def read_context(session: AsyncSession, job: models.Job, calls_per_shard: 
         expected_pairs=expect_pairs(shown, wanted) if job.policies.get("target_pairs") else DEFAULT_PAIRS,
         filters=BASELINE_ONLY if JUDGING in job.policies else plan_of_kind(kind, job.policies.get("filters")),
         glossary=await read_glossary(session, job.dataset_id) if job.languages else NO_GLOSSARY,
-        grammar=VERDICTS if JUDGING in job.policies else grammar_of(kind),
+        grammar=grammar_of_judge(job.policies[JUDGING]) if JUDGING in job.policies else grammar_of(kind),
     )

@@ -41,6 +41,10 @@ _RELATED_PER_PAIR = """
     WHERE p.job_id = $1 AND p.language = 'en' AND p.status <> 'rejected' GROUP BY 1
 """
 _IN_SCOPE = {"job": "j.id = :id", "dataset": "j.dataset_id = :id", "all": ":id = 0"}
+_SUMMED_IN_SCOPE = {
+    **_IN_SCOPE,
+    "all": ":id = 0 AND (NOT j.policies ? 'judging' OR t.key LIKE 'usage.%' OR t.key = 'cost_micros')",
+}
 _TALLIES = """
     SELECT j.dataset_id, t.key, sum(t.n)::bigint FROM job j JOIN tally t ON t.job_id = j.id
     WHERE {where} GROUP BY j.dataset_id, t.key
@@ -61,7 +65,7 @@ _DATASETS = """
 _DATASETS_IN_SCOPE = {
     "job": "d.id = (SELECT dataset_id FROM job WHERE id = :id)",
     "dataset": "d.id = :id",
-    "all": ":id = 0",
+    "all": ":id = 0 AND NOT EXISTS (SELECT 1 FROM job j WHERE j.dataset_id = d.id AND j.policies ? 'judging')",
 }
 
 
@@ -143,9 +147,9 @@ async def count_related_per_pair(session: AsyncSession, job_id: int) -> dict[int
 
 
 async def sum_tallies(session: AsyncSession, scope: Scope) -> dict[int, Counter[str]]:
-    """The roll-ups of a scope's jobs, as `{dataset_id: {key: n}}`."""
+    """The roll-ups of a scope's jobs, as `{dataset_id: {key: n}}`; over everything, judges count by what they used."""
     counts: dict[int, Counter[str]] = {}
-    statement = text(_TALLIES.format(where=_IN_SCOPE[scope.kind]))
+    statement = text(_TALLIES.format(where=_SUMMED_IN_SCOPE[scope.kind]))
     for dataset_id, key, n in await session.execute(statement, {"id": scope.id}):
         counts.setdefault(dataset_id, Counter())[key] = n
     return counts
@@ -165,7 +169,7 @@ async def list_counted_jobs(session: AsyncSession, scope: Scope) -> list[Counted
 
 
 async def list_scope_datasets(session: AsyncSession, scope: Scope, limit: int) -> list[DatasetRow]:
-    """The datasets of a scope, the newest first."""
+    """The datasets of a scope, the newest first; what judges are shown is none."""
     statement = text(_DATASETS.format(where=_DATASETS_IN_SCOPE[scope.kind]))
     rows = await session.execute(statement, {"id": scope.id, "limit": limit})
     return [DatasetRow(row.id, row.name, row.abbr, row.kind, row.items, row.images) for row in rows]

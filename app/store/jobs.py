@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utc_now
 from app.errors import ConflictError, NotFoundError
 from app.ids import encode_id
+from app.pipeline.judging import JUDGING
 from app.pipeline.lifecycle import FINAL_STATES, WORKING_STATES, can_move
 from app.store.events import append_event
 from app.store.models import Job
@@ -45,6 +46,8 @@ async def move_job(
 ) -> None:
     """Change the state of a job whose row is locked, stamp it and write the event; at its end order its statistics.
 
+    A judging job has none: it makes no pairs.
+
     Raises ConflictError where the state machine has no such step.
     """
     if not can_move(job.state, target):
@@ -61,7 +64,7 @@ async def move_job(
     job.finished_at = now if target in FINAL_STATES else None
     await session.flush()
     await append_event(session, job.id, f"job.{target}", data)
-    if target in FINAL_STATES:
+    if target in FINAL_STATES and JUDGING not in job.policies:
         await order_count(session, Scope("job", job.id), SETTLE_S)
 
 

@@ -152,6 +152,18 @@ def give_verdict(key: bytes) -> str:
     return orjson.dumps({"verdict": "accept" if accepts else "reject", "score": score, "reason": reason}).decode()
 
 
+def asked_scores(request: ChatRequest) -> bool:
+    """Whether a request wants pairs scored."""
+    return any(message.role == "system" and '{"scores": [' in message.text for message in request.messages)
+
+
+def give_scores(text: str) -> str:
+    """A score for each pair that stands on a line of its own, by a hash of that line."""
+    shown = [orjson.loads(line) for line in text.split("\n") if line.startswith('{"id":"pair_')]
+    scores = [{"id": each["id"], "score": Draw.of(orjson.dumps(each), "score").digits % 5} for each in shown]
+    return orjson.dumps({"scores": scores}).decode()
+
+
 def asked_languages(request: ChatRequest) -> list[str]:
     """The languages a request wants its user content in; none where it is no translation request."""
     format_ = request.response_format or {}
@@ -244,6 +256,8 @@ def reply_text(request: ChatRequest, key: bytes, *, pairs: int, spoiled: float, 
         return give_verdict(key)
     if says:
         return says
+    if asked_scores(request):
+        return give_scores(request.messages[-1].text)
     asked = asked_conversations(request)
     if asked is not None:
         return _write_conversations(english_conversations(key, *asked), in_json=bool(request.response_format))

@@ -70,7 +70,7 @@ async def place_order(
         if job is None:
             submitted = await submit_job(session, resources.settings, request)
             return Order(dataset, prompt, submitted.id, is_new=True, images=images)
-        await _change_limits(session, job, request.limits)
+        await change_limits(session, job, request.limits)
         await _set_in_motion(session, job)
         return Order(dataset, prompt, job.id, is_new=False, images=images)
 
@@ -95,7 +95,7 @@ def _request_job(
     )
 
 
-async def _change_limits(session: AsyncSession, job: Job, limits: dict[str, Any]) -> None:
+async def change_limits(session: AsyncSession, job: Job, limits: dict[str, Any]) -> None:
     """Continue with this run's bounds; a budget counts what the job has spent before it had one."""
     budget = limits.get("max_cost_usd")
     if budget is not None and job.budget_micros is None:

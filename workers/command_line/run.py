@@ -106,8 +106,8 @@ def _run_cold_start(order: Namespace) -> int:
 def _run_judge(order: Namespace) -> int:
     settings = load_settings()
     _check_model(settings)
-    with _open_place(settings, order.model, None, ()) as place:
-        return uvloop.run(judge_job(place.settings, order))
+    with _open_place(settings, order.model, order.num_threads, ()) as place, hold_run(place.settings.home) as worker_id:
+        return uvloop.run(judge_job(Watch(place.settings, worker_id, place.is_joined), order))
 
 
 def _list_folders(settings: Settings) -> list[str]:

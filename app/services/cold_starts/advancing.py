@@ -1,31 +1,24 @@
 """Automatic cold starts: the leader among the workers takes each one step further when its job has ended."""
 
 import logging
-from hashlib import sha256
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utc_now
 from app.errors import AppError
 from app.ids import decode_id, encode_id
-from app.pipeline.chat import CompletionError
-from app.pipeline.completions import decode_completion
-from app.pipeline.judging import JUDGING, Verdict, judge_prompt, pose_question, read_verdict
+from app.pipeline.judging import Verdict, judge_prompt, pose_question, read_verdict
 from app.pipeline.lifecycle import FINAL_STATES
-from app.pipeline.values import Stage
 from app.resources import Resources
 from app.services.cold_starts.candidates import Candidate, Course, read_course
 from app.services.cold_starts.deciding import decide_alone, pick_best
 from app.services.cold_starts.freezing import freeze
 from app.services.cold_starts.rounds import RoundOrder, generate_round
 from app.services.cold_starts.standing import read_conditions
-from app.services.datasets import DatasetRequest, InlineItems, check_request, create_dataset
-from app.services.jobs import submit_job
-from app.services.planning import JobRequest
-from app.services.prompts import NewPrompt, store_prompt
+from app.services.judging import JudgeOrder, order_judge, read_judge_texts
+from app.services.prompts import NewPrompt
 from app.settings import Settings
-from app.store.cold_starts import get_cold_start, list_automatic, read_verdict_bodies
+from app.store.cold_starts import get_cold_start, list_automatic
 from app.store.jobs import get_job
 from app.store.models import ColdStartRound
 
@@ -131,39 +124,21 @@ async def _order_judge(
     candidates: list[Candidate],
     judge_model: str,
 ) -> int:
-    """An ordinary job with an item for each candidate, so that verdicts are paced, paid and kept as replies are."""
+    """A judging job with an item for each candidate; its id."""
     cold_start = course.cold_start
     public_id = encode_id("cold_start", cold_start.id)
-    items: list[object] = [
-        {"id": encode_id("candidate", each.row.id), "sentences": pose_question(each.sentences, each.content)}
-        for each in candidates
-    ]
-    body = orjson.dumps(items)
-    name = f"{public_id}-round-{newest.number}"
-    new = check_request(DatasetRequest(name=name))
-    dataset = await create_dataset(session, new, InlineItems(items, len(body), sha256(body).hexdigest()))
-    prompt, _ = await store_prompt(session, NewPrompt(JUDGE_PROMPT_NAME, judge_prompt()))
-    request = JobRequest(
-        dataset_id=dataset.id,
-        prompt_id=prompt.id,
+    order = JudgeOrder(
+        name=f"{public_id}-round-{newest.number}",
+        shown={encode_id("candidate", each.row.id): pose_question(each.sentences, each.content) for each in candidates},
+        prompt=NewPrompt(JUDGE_PROMPT_NAME, judge_prompt()),
         model=judge_model,
-        parameters={"temperature": 0.0},
-        stages=[Stage.GENERATE.value],
         limits=cold_start.limits,
-        metadata={"cold_start_id": public_id, "round": newest.number, "role": "judge"},
-        policies={JUDGING: True},
+        metadata={"cold_start_id": public_id, "round": newest.number},
     )
-    return (await submit_job(session, settings, request)).id
+    return (await order_judge(session, settings, order)).id
 
 
 async def _read_verdicts(session: AsyncSession, judge_job_id: int) -> dict[int, Verdict]:
     """By candidate what the judge said; one that cannot be read is none."""
-    verdicts = {}
-    for name, raw in (await read_verdict_bodies(session, judge_job_id)).items():
-        try:
-            verdict = read_verdict(decode_completion(raw).text)
-        except CompletionError:
-            continue
-        if verdict is not None:
-            verdicts[decode_id("candidate", name)] = verdict
-    return verdicts
+    said = {name: read_verdict(text) for name, text in (await read_judge_texts(session, judge_job_id)).items()}
+    return {decode_id("candidate", name): verdict for name, verdict in said.items() if verdict is not None}
