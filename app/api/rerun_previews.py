@@ -46,6 +46,15 @@ class RuleCounts(BaseModel):
     repaired_differently: int
 
 
+class PreviewOther(BaseModel):
+    """The earlier pair that a pair is like; `pair_id` is null where that one is not there yet."""
+
+    pair_id: str | None
+    item_id: str | None
+    instruction: str | None
+    likeness: float = Field(description="From 0 to 1.")
+
+
 class PreviewExample(BaseModel):
     direction: Direction
     rule: str
@@ -56,6 +65,7 @@ class PreviewExample(BaseModel):
     before: dict[str, Any] | None = Field(description="instruction, response, status and flags, as they stand.")
     after: dict[str, Any] | None = Field(description="The same, as they would be.")
     diff: dict[str, Any] | None = Field(description="Of both halves: steps that are equal, deleted or inserted.")
+    other: PreviewOther | None = Field(description="For rules that compare the whole job: what the pair is like.")
 
 
 class PreviewExamples(BaseModel):
@@ -76,14 +86,17 @@ class RerunPreview(BaseModel):
     counts: PreviewCounts
     translations_to_ask_for: int = Field(description="Translations that pairs lack which are newly kept.")
     by_rule: list[RuleCounts]
-    decided_at_the_end: list[str] = Field(description="Rules that compare all pairs of the job: not told in advance.")
     examples: PreviewExamples
 
 
 async def answer_preview(
     request: Request, resources: Resources, job_id: int, rerun: Rerun, wanted: Wanted, page: Page
 ) -> Response:
-    """Read all stored replies of a job and count; many short reads, none of which holds anything."""
+    """Read all stored replies of a job and count.
+
+    These are many short reads. Only where rules of the whole job matter a transaction stays open meanwhile: its
+    tables are its own, it locks nothing, and it is taken back.
+    """
     async with begin_reading(resources) as session:
         context = await plan_preview(session, await get_job(session, job_id), rerun)
         positions = await list_positions(session, job_id)

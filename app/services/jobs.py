@@ -23,6 +23,7 @@ from app.services.reruns import Rerun, prepare_rerun
 from app.settings import Settings
 from app.store import models
 from app.store.events import append_event
+from app.store.job_rules import forget_job_rules
 from app.store.jobs import get_job, move_job
 from app.store.reopening import reopen_short_items
 from app.store.resets import forget_failures
@@ -109,6 +110,7 @@ async def act_on_job(session: AsyncSession, job_id: int, action: Action, rerun: 
         elif not await _forgive(session, job):
             return job
         else:
+            await forget_job_rules(session, job.id)
             await renew_whole_shard(session, job.id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
     if action == "resume":
         job.outage_since = None  # a new patience with the endpoint begins

@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.ids import encode_id
+from app.pipeline.filtering import JOB_RULES
 from app.services.examples import find_shown_examples
 from app.store.edit_rows import list_edits, list_findings, list_reviews
 from app.store.pairs import list_provenance
@@ -70,9 +71,17 @@ async def _read_history(
         said = {"reviewer": row.reviewer, "verdict": row.verdict, "note": row.note, "edit_id": edit_id}
         reviews.setdefault(row.pair_id, []).append(said | {"created_at": row.created_at})
     for row in await list_findings(session, ids):
-        told = {"code": row.code, "detail": row.detail, "evidence": orjson.loads(row.evidence)}
+        told = {"code": row.code, "detail": row.detail, "evidence": _show_evidence(row)}
         findings.setdefault(row.pair_id, []).append(told)
     return edits, reviews, findings
+
+
+def _show_evidence(row: AnyRow) -> Any:
+    """The evidence of a finding; the pair that another one is like by its public id."""
+    evidence = orjson.loads(row.evidence)
+    if row.code in JOB_RULES:
+        evidence["pair_id"] = encode_id("pair", evidence.pop("pair"))
+    return evidence
 
 
 def _describe(row: AnyRow, examples: list[Any], edits: Shown, reviews: Shown, findings: Shown) -> dict[str, Any]:

@@ -2,25 +2,22 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.ids import encode_id
-from app.pipeline.diffing import diff_pairs
-from app.pipeline.values import Pair, Stage
+from app.pipeline.values import Stage
 from app.services.claims import JobContext
+from app.services.comparing import compare_questions
+from app.services.effects import DIRECTIONS, Cause, Effect, list_differences, list_effects, mark, show_effect
+from app.services.foreseeing import Foresight, OpenSession, open_foresight
 from app.services.rereading import UnitChange, reread
-from app.store.outcomes import NewPair
-from app.store.rereading import KnownPair, ReadUnit, read_units
+from app.store.comparisons import Question
+from app.store.foresight import Difference
+from app.store.rereading import ReadUnit, read_units
 
-DIRECTIONS = ("newly_refused", "newly_kept", "newly_flagged", "no_longer_flagged", "repaired_differently")
 BATCH_ITEMS = 250
-
-OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +35,22 @@ class Wanted:
 
 @dataclass(slots=True)
 class Preview:
-    """Sums of what would change, and the examples that were asked for with their numbers (one more than the limit)."""
+    """Sums of what would change, and the examples that were asked for with their numbers (one more than the limit).
+
+    come: pairs that are not there yet; chosen: the examples, before they are made ready to be shown
+    """
 
     wanted: Wanted
     counts: Counter[str] = field(default_factory=Counter)
     by_rule: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     examples: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    chosen: list[tuple[int, Effect, Cause]] = field(default_factory=list)
     matched: int = 0
+    come: int = 0
+    last_item: int | None = None
 
     def add(self, change: UnitChange) -> None:
-        """Count what changes about an item."""
+        """Count what a new reading changes about an item."""
         unit = change.unit
         self.counts["replies"] += 1
         self.counts["items_changed"] += change.is_change
@@ -56,29 +59,29 @@ class Preview:
         self.counts["kept_by_hand"] += len(change.kept)
         if change.state is not None:
             self.counts[f"items_newly_{change.state[0]}"] += change.state[0] != unit.state
-        for effect in _list_effects(change):
-            self.counts[effect.direction] += 1
-            for rule in effect.rules:
-                self.by_rule[rule][effect.direction] += 1
-                self._keep_example(unit, effect, rule)
+        for effect in list_effects(change, self.come):
+            self._count(effect)
+        self.come += len(change.added)
 
-    def _keep_example(self, unit: ReadUnit, effect: "Effect", rule: str) -> None:
-        if not self.wanted.takes(effect.direction, rule):
+    def add_difference(self, difference: Difference) -> None:
+        """Count what rules of the whole job change about a pair; they come in the order of items."""
+        if difference.is_decided:
+            self.counts["kept_by_hand"] += not difference.is_kept
             return
-        self.matched += 1
-        if self.matched > self.wanted.after and len(self.examples) <= self.wanted.limit:
-            self.examples.append((self.matched, _show_example(unit, effect, rule)))
+        if not difference.is_item_touched and difference.item_id != self.last_item:
+            self.counts["items_changed"] += 1
+            self.last_item = difference.item_id
+        for effect in list_differences(difference):
+            self._count(effect)
 
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something that changes about one pair, by which rules: what stands now, and what would."""
-
-    direction: str
-    rules: tuple[str, ...]
-    before: KnownPair | None = None
-    after: NewPair | None = None
-    detail: str = ""
+    def _count(self, effect: Effect) -> None:
+        self.counts[effect.direction] += 1
+        for cause in effect.causes:
+            self.by_rule[cause.rule][effect.direction] += 1
+            if self.wanted.takes(effect.direction, cause.rule):
+                self.matched += 1
+                if self.matched > self.wanted.after and len(self.chosen) <= self.wanted.limit:
+                    self.chosen.append((self.matched, effect, cause))
 
 
 async def preview_rerun(
@@ -86,20 +89,28 @@ async def preview_rerun(
 ) -> Preview:
     """Read every stored reply of a job by the rules that `job` has, and say what would change; nothing does.
 
-    No call is made. A batch of items is in memory at a time, and read beside the event loop.
+    No call is made. A batch of items is in memory at a time, and read beside the event loop. Where rules of the whole
+    job are on, or have found something, their pass is made in a transaction that is taken back.
     """
     preview = Preview(wanted)
-    for start in range(0, len(positions), BATCH_ITEMS):
-        async with open_session() as session:
-            units = await read_units(session, job.job_id, job.dataset_id, positions[start : start + BATCH_ITEMS])
-        await asyncio.to_thread(_add_all, preview, job, units)
+    async with open_foresight(open_session, job) as foresight:
+        batches = _read_all(preview, open_session, job, positions, foresight)
+        if foresight is None or not foresight.plan.job_rules:
+            async for _ in batches:
+                pass
+        else:
+            await compare_questions(foresight.comparison, batches, foresight.plan)
+        if foresight is not None:
+            async for difference in foresight.tell():
+                preview.add_difference(difference)
+        await _show_examples(preview, foresight)
     return preview
 
 
 def show_preview(preview: Preview, job: JobContext, start: str) -> dict[str, Any]:
     """The body of the answer, without its page of examples."""
     counts = preview.counts
-    added = counts["newly_kept"] if Stage.TRANSLATE in job.stages else 0
+    added = preview.come if Stage.TRANSLATE in job.stages else 0
     return {
         "object": "rerun.preview",
         "job_id": encode_id("job", job.job_id),
@@ -118,50 +129,42 @@ def show_preview(preview: Preview, job: JobContext, start: str) -> dict[str, Any
             {"rule": rule, **{direction: preview.by_rule[rule][direction] for direction in DIRECTIONS}}
             for rule in sorted(preview.by_rule)
         ],
-        "decided_at_the_end": sorted(job.filters.job_rules) if job.filters else [],
     }  # fmt: skip
 
 
-def _add_all(preview: Preview, job: JobContext, units: Sequence[ReadUnit]) -> None:
-    for unit in units:
-        preview.add(reread(job, unit))
+async def _read_all(
+    preview: Preview,
+    open_session: OpenSession,
+    job: JobContext,
+    positions: Sequence[int],
+    foresight: Foresight | None,
+) -> AsyncIterator[list[Question]]:
+    """Count what changes batch by batch; the questions that would stand then, where they are to be compared."""
+    for start in range(0, len(positions), BATCH_ITEMS):
+        batch = positions[start : start + BATCH_ITEMS]
+        async with open_session() as session:
+            units = await read_units(session, job.job_id, job.dataset_id, batch)
+        changes = await asyncio.to_thread(_add_all, preview, job, units)
+        yield [] if foresight is None else await foresight.follow(batch, changes)
 
 
-def _list_effects(change: UnitChange) -> Iterator[Effect]:
-    for gone in change.removed:
-        yield Effect("newly_refused", (gone.rule,), before=gone.pair, detail=gone.detail)
-    for come in change.added:
-        yield Effect("newly_kept", (come.rule,), after=come.pair)
-    for text in change.rewritten:
-        yield Effect("repaired_differently", text.rules, text.before, text.after)
-    for marks in change.reflagged:
-        details = {finding.code: finding.detail for finding in marks.after.findings}
-        for code in marks.gained:
-            yield Effect("newly_flagged", (code,), marks.before, marks.after, details[code])
-        for code in marks.lost:
-            yield Effect("no_longer_flagged", (code,), marks.before, marks.after)
+def _add_all(preview: Preview, job: JobContext, units: Sequence[ReadUnit]) -> list[UnitChange]:
+    changes = [reread(job, unit) for unit in units]
+    for change in changes:
+        preview.add(change)
+    return changes
 
 
-def _show_example(unit: ReadUnit, effect: Effect, rule: str) -> dict[str, Any]:
-    before, after = effect.before, effect.after
-    shown: dict[str, Any] = {
-        "direction": effect.direction,
-        "rule": rule,
-        "detail": effect.detail,
-        "item_id": encode_id("item", unit.item_id),
-        "position": unit.position,
-        "pair_id": None if before is None else encode_id("pair", before.id),
-        "before": None if before is None else _show(before.texts, before.status, before.flags),
-        "after": None,
-        "diff": None,
-    }
-    if after is not None:
-        texts = Pair(after.instruction, after.response)
-        shown["after"] = _show(texts, "flagged" if after.flags else "accepted", after.flags)
-        if before is not None:
-            shown["diff"] = diff_pairs(before.texts, texts)
-    return shown
-
-
-def _show(texts: Pair, status: str, flags: Sequence[str]) -> dict[str, Any]:
-    return {"instruction": texts.instruction, "response": texts.response, "status": status, "flags": list(flags)}
+async def _show_examples(preview: Preview, foresight: Foresight | None) -> None:
+    """Make the chosen examples ready: with all flags that the pairs would have, and the pairs that they are like."""
+    codes: dict[int, tuple[str, ...]] = {}
+    others: dict[int, tuple[int | None, str | None]] = {}
+    if foresight is not None:
+        codes = await foresight.read_codes(sorted({effect.pair_id for _, effect, _ in preview.chosen}))
+        found = {cause.likeness.other_id for _, _, cause in preview.chosen if cause.likeness is not None}
+        others = await foresight.read_others(sorted(found))
+    for number, effect, cause in preview.chosen:
+        after = effect.after
+        if foresight is not None and after is not None and not effect.is_final:
+            after = mark(after, codes.get(effect.pair_id, ()), foresight.refusing)
+        preview.examples.append((number, show_effect(effect, cause, after, others)))

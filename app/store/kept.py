@@ -7,23 +7,34 @@ from itertools import count
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.filtering import JOB_RULES
 from app.pipeline.quotas import SURPLUS
 from app.pipeline.values import Pair, Rejection
 from app.store.outcomes import Ending, NewPair, Outcome
 
-IS_KEPT = """
-    ({pair}.status IN ('edited', 'rejected') OR EXISTS (SELECT 1 FROM pair_review v WHERE v.pair_id = {pair}.id))
-"""
-"""Whether a person decided about `{pair}`, in SQL."""
+_IS_RULED_OUT = f"""
+    EXISTS (SELECT 1 FROM pair_finding f WHERE f.pair_id = {{pair}}.id AND f.code IN ({", ".join(map(repr, JOB_RULES))})
+        AND f.evidence->>'severity' = 'reject')
+"""  # noqa: S608  # only constants are put in
+IS_KEPT = f"""
+    ({{pair}}.status = 'edited' OR ({{pair}}.status = 'rejected' AND NOT {_IS_RULED_OUT})
+        OR EXISTS (SELECT 1 FROM pair_review v WHERE v.pair_id = {{pair}}.id))
+"""  # noqa: S608  # only constants are put in
+"""Whether a person decided about `{pair}`, in SQL: what a rule of the whole job rejected, nobody did."""
+
+IS_DECIDED = f"""
+    ({IS_KEPT} OR EXISTS (
+        SELECT 1 FROM pair o WHERE o.translation_of = {{pair}}.id AND {IS_KEPT.format(pair="o")}))
+"""  # noqa: S608  # only constants are put in
+"""Whether a person decided about the English `{pair}` or a translation of it."""
 
 _LIST = text(
     f"""
     SELECT p.job_id, p.item_id, p.ordinal, p.instruction, p.response, e.instruction_before, e.response_before,
         e.instruction_after, e.response_after
     FROM pair p LEFT JOIN pair_edit e ON e.pair_id = p.id
-    WHERE p.job_id = ANY(:jobs) AND p.item_id = ANY(:items) AND p.language = 'en' AND (
-        {IS_KEPT.format(pair="p")}
-        OR EXISTS (SELECT 1 FROM pair o WHERE o.translation_of = p.id AND {IS_KEPT.format(pair="o")}))
+    WHERE p.job_id = ANY(:jobs) AND p.item_id = ANY(:items) AND p.language = 'en'
+        AND {IS_DECIDED.format(pair="p")}
     """  # noqa: S608  # only constants are put in
 )
 

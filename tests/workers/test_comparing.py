@@ -9,19 +9,21 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from app.pipeline.alike import Leaders, Member, choose_rows, find_alike, sign_texts
 from app.pipeline.filtering.shingles import measure_likeness, shingle_text
 from app.services.claims import Claim, read_context
+from app.services.comparing import sign_questions
 from app.services.jobs import act_on_job
 from app.services.reruns import Rerun
 from app.services.reviewing import Review, review_pair
 from app.settings import Settings
-from app.store.job_rules import Question
+from app.store.comparisons import Question
 from app.store.jobs import get_job
 from app.store.session import Sessions
 from app.store.shards import Lease, claim_shard
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
-from workers.comparing import choose_rows, compare_job, find_alike, sign_questions
+from workers.comparing import compare_job
 
 SAME = {"instruction": "What colour is the bicycle beside the wall?", "response": "It is green."}
 ON = {"filters": {"rules": {"similar_in_dataset": "on", "similar_in_image": "on"}}}
@@ -39,8 +41,10 @@ async def settings(database_url: str, redis_url: str, endpoint: Endpoint, tmp_pa
 
 
 async def flags_of(sessions: Sessions, job_id: int) -> dict[int, tuple[str, tuple[str, ...]]]:
-    """Status and flags of the English pairs, by id in order."""
-    statement = text("SELECT id, status, flags FROM pair WHERE job_id = :job AND language = 'en' ORDER BY id")
+    """Status and flags of the English pairs by id, in the order of their items."""
+    statement = text(
+        "SELECT id, status, flags FROM pair WHERE job_id = :job AND language = 'en' ORDER BY item_id, ordinal"
+    )
     async with sessions() as session:
         return {row[0]: (row[1], tuple(row[2])) for row in await session.execute(statement, {"job": job_id})}
 
@@ -68,7 +72,7 @@ async def test_each_but_the_first_of_alike_questions_is_flagged(
     assert flags[0] == ("accepted", ())
     assert all(status == "flagged" and "similar_in_dataset" in found for status, found in flags[1:])
     assert sum("similar_in_image" in found for _, found in flags) == 3
-    first = min(await flags_of(sessions, job_id))
+    first = next(iter(await flags_of(sessions, job_id)))
     found = [row for row in await evidence_of(sessions, job_id) if row[1] == "similar_in_dataset"]
     assert [(row[2]["pair"], row[2]["likeness"]) for row in found] == [(first, 1.0)] * 5
     counts = await counts_of(sessions, job_id)
@@ -109,7 +113,7 @@ async def test_a_pair_that_a_person_accepted_is_left_alone(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
     job_id = await ask_the_same(sessions, settings, endpoint, 4)
-    numbers = sorted(await flags_of(sessions, job_id))
+    numbers = list(await flags_of(sessions, job_id))
     async with sessions.begin() as session:
         await review_pair(session, Review(numbers[2], ("*",), "accepted"))
     async with working(settings, "second") as engine:
@@ -182,9 +186,15 @@ def test_questions_of_a_word_are_left_out_and_equal_ones_have_one_digest() -> No
     assert digests[4] != digests[2]
 
 
+def _member(said: str) -> Member:
+    [signed] = sign_texts([said], 6)
+    assert signed is not None
+    return signed.digest, frozenset(signed.marks)
+
+
 def test_leaders_are_kept_from_part_to_part_of_a_large_group() -> None:
-    leaders: list[Any] = []
-    members = [(number, shingle_text(said)) for number, said in enumerate(("red car stands", "blue boat floats"))]
-    assert find_alike(members, leaders, 0.8) == []
-    again = [(7, shingle_text("Blue boat floats?"))]
-    assert find_alike(again, leaders, 0.8) == [(1, 7, 1.0)]
+    leaders = Leaders(0.8)
+    members = [_member(said) for said in ("red car stands", "blue boat floats")]
+    assert find_alike(members, leaders) == []
+    again = _member("Blue boat floats?")
+    assert find_alike([again], leaders) == [(members[1][0], again[0], 1.0)]

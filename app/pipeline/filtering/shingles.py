@@ -35,7 +35,7 @@ def shingle_text(text: str) -> Shingles:
     return shingle_question(_WORDLESS.sub(" ", text.casefold()))
 
 
-def measure_likeness(one: Shingles, other: Shingles) -> float:
-    """The share of common shingles, from 0 to 1 (Jaccard)."""
+def measure_likeness(one: frozenset[object], other: frozenset[object]) -> float:
+    """The share of common shingles, or of marks of these, from 0 to 1 (Jaccard)."""
     common = len(one & other)
     return common / (len(one) + len(other) - common) if common else 0.0

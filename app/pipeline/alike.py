@@ -1,0 +1,147 @@
+"""Which questions of very many are alike: MinHash finds what is to be looked at, the questions themselves decide.
+
+Every question is cut into shingles. The minimum hashes of these are taken in bands, and two questions that have a band
+in common are looked at. A question that is asked again in the same shingles needs no look: its digest tells.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from math import ceil
+from zlib import crc32
+
+from rensa import RMinHash
+
+from app.pipeline.filtering.shingles import measure_likeness, shingle_text
+
+HASHES = 126
+FEWEST_SHINGLES = 3
+
+_SEED = 7
+_FEW = 32
+_MOST_LEADERS = 20_000  # of a group: beyond that a question is compared with the first ones only
+_ROUNDING = 1e-9
+
+Marks = frozenset[int]
+"""A question as the hashes of its shingles."""
+
+Member = tuple[int, Marks]
+"""A question by its digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What tells a question: a digest of its shingles (64 bits), a key a band and a mark a shingle (32 bits each)."""
+
+    digest: int
+    keys: list[int]
+    marks: list[int]
+
+
+def choose_rows(similarity: float) -> int:
+    """Hashes in a band: so many that questions of this likeness have one in common in 99 of 100 cases or more."""
+    if similarity >= 0.75:
+        return 6
+    return 4 if similarity >= 0.6 else 3
+
+
+def count_bands(rows: int) -> int:
+    """How many keys a signature has."""
+    return HASHES // rows
+
+
+def sign_texts(texts: Sequence[str], rows: int) -> list[Signature | None]:
+    """A signature for each question; None where it has too few words to tell it from others."""
+    cut = [[each if isinstance(each, str) else " ".join(each) for each in shingle_text(text)] for text in texts]
+    return [
+        _sign(shingles, hashes, rows) if len(shingles) >= FEWEST_SHINGLES else None
+        for shingles, hashes in zip(cut, RMinHash.hash_token_sets(cut), strict=True)
+    ]
+
+
+class Leaders:
+    """Questions of a group that are like none before them, and a way to those that a question may be like.
+
+    Two sets that have a share of `similarity` in common have one of their first marks in common, whatever order the
+    marks are put in, as long as it is one order; and behind the first common one there is room for all others. With the
+    seldom marks first, few questions are looked at.
+    """
+
+    def __init__(self, similarity: float) -> None:
+        self._similarity = similarity
+        self._members: list[Member] = []
+        self._counts: Mapping[int, int] = {}
+        self._places: dict[int, dict[tuple[int, int], list[int]]] = {}
+
+    def prepare(self, members: Iterable[Member]) -> None:
+        """Learn from the first members of a large group which marks are seldom; once."""
+        if not self._counts:
+            self._counts = Counter(mark for _, marks in members for mark in marks)
+
+    def find(self, marks: Marks) -> tuple[int, float] | None:
+        """The digest of the first one that this question is like, and how much."""
+        for digest, others in self._list_near(marks):
+            likeness = measure_likeness(marks, others)
+            if likeness >= self._similarity:
+                return digest, likeness
+        return None
+
+    def add(self, digest: int, marks: Marks) -> None:
+        if len(self._members) >= _MOST_LEADERS:
+            return
+        if self._counts:
+            for rank, mark in enumerate(self._list_first(marks)):
+                alike = self._places.setdefault(mark, {})
+                alike.setdefault((rank, len(marks)), []).append(len(self._members))
+        self._members.append((digest, marks))
+
+    def _list_near(self, marks: Marks) -> Iterable[Member]:
+        if not self._counts:
+            return self._members
+        size, near = len(marks), set[int]()
+        for rank, mark in enumerate(self._list_first(marks)):
+            for (other_rank, other_size), places in self._places.get(mark, {}).items():
+                room = min(size - rank, other_size - other_rank)
+                if room >= self._similarity * (size + other_size) / (1 + self._similarity) - _ROUNDING:
+                    near.update(places)
+        return (self._members[place] for place in sorted(near))
+
+    def _list_first(self, marks: Marks) -> list[int]:
+        most = len(marks) - ceil(self._similarity * len(marks) - _ROUNDING) + 1
+        counts = self._counts
+        return sorted(marks, key=lambda mark: (counts.get(mark, 0), mark))[:most]
+
+
+def find_alike(members: Sequence[Member], leaders: Leaders) -> list[tuple[int, int, float]]:
+    """Of questions, in order: (earlier, later, likeness) of each that is like an earlier one.
+
+    leaders: those of earlier members that were like none before; new ones are added
+    """
+    if len(members) > _FEW:
+        leaders.prepare(members)
+    alike = []
+    for digest, marks in members:
+        near = leaders.find(marks)
+        if near is None:
+            leaders.add(digest, marks)
+        else:
+            alike.append((near[0], digest, near[1]))
+    return alike
+
+
+def _sign(shingles: Sequence[str], hashes: Sequence[int], rows: int) -> Signature:
+    minhash = RMinHash(num_perm=HASHES, seed=_SEED)
+    minhash.update(shingles)
+    lowest = array("I", minhash.digest()).tobytes()
+    width = rows * 4
+    keys = [crc32(lowest[start : start + width], start) for start in range(0, len(lowest) - width + 1, width)]
+    digest = blake2b(array("Q", sorted(hashes)).tobytes(), digest_size=8).digest()
+    marks = [each & 0xFFFFFFFF for each in hashes]
+    return Signature(int.from_bytes(digest, "big", signed=True), _to_signed(keys), _to_signed(marks))
+
+
+def _to_signed(numbers: Sequence[int]) -> list[int]:
+    """Numbers of 32 bits as PostgreSQL's `int` has them."""
+    return array("i", array("I", numbers).tobytes()).tolist()
