@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     )
     prices: str = ""  # JSON: {"model": {"prompt": USD, "cached": USD, "completion": USD}} per million tokens
     call_timeout_s: float = Field(120.0, gt=0)
+    retry_s: float = Field(0.25, gt=0, le=60, description="before a failed call's first retry; then twice as long each")
     connect_timeout_s: float = Field(10.0, gt=0)
     reply_cap_bytes: int = Field(8 * 2**20, gt=0)
 

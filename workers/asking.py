@@ -16,6 +16,7 @@ from app.pipeline.translating import (
     describe_refusal,
 )
 from app.pipeline.values import Usage
+from app.pipeline.witness import build_witness, limit_witness
 from app.services.answers import ItemUnit, PairUnit
 from app.services.claims import JobContext
 from app.services.further import missing_pairs, note_of
@@ -39,7 +40,10 @@ class _Translating(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A call to make: its bytes, the most micro-dollars it can cost (0 without a budget), the bytes that are text."""
+    """A call to make: its bytes, the most micro-dollars it can cost (0 without a budget), the bytes that are text.
+
+    text_bytes: 0 where the tokens it makes say nothing about bytes of text
+    """
 
     body: bytes
     reserve_micros: int
@@ -70,12 +74,13 @@ class Requests:
             body = self._generating_of(job, unit).body_of(content, unit.sentences)
             image_tokens = TOKENS_MARGIN * job.vision.tokens
         text_bytes = len(body) - sum(map(len, pictures))
-        if not job.has_budget or job.price is None:
-            return Request(body, 0, text_bytes)
-        most = worst_case_micros(
-            text_bytes, max_tokens_of(job.parameters), job.price, self._worst_ratio(), image_tokens
-        )
-        return Request(body, most, text_bytes)
+        most = self._reserve(job, text_bytes, max_tokens_of(job.parameters), image_tokens)
+        return Request(body, most, 0 if pictures else text_bytes)
+
+    def build_witness(self, job: JobContext) -> Request:
+        """The request that shows whether the endpoint answers anything at all."""
+        body = build_witness(job.model, job.parameters)
+        return Request(body, self._reserve(job, len(body), max_tokens_of(limit_witness(job.parameters)), 0), 0)
 
     def drop_schema(self) -> bool:
         """Ask for plain text from now on; whether that is news."""
@@ -87,6 +92,11 @@ class Requests:
         if body_bytes and usage.prompt_tokens:
             self._samples += 1
             self._tokens_per_byte = max(self._tokens_per_byte, usage.prompt_tokens / body_bytes)
+
+    def _reserve(self, job: JobContext, text_bytes: int, max_tokens: int, image_tokens: int) -> int:
+        if not job.has_budget or job.price is None:
+            return 0
+        return worst_case_micros(text_bytes, max_tokens, job.price, self._worst_ratio(), image_tokens)
 
     def _worst_ratio(self) -> float:
         """Tokens a byte makes at most: one until enough was seen, then the worst seen and a margin."""

@@ -17,20 +17,23 @@ from app.pipeline.language import LinguaDetector
 from app.pipeline.scripts import LanguageDetector
 from app.pipeline.values import Stage
 from app.resources import Resources
-from app.services.answers import RETRIES, ItemUnit, PaidCall, PairUnit, fail_call, fail_unseen, read_item_answer
+from app.services.answers import ItemUnit, PaidCall, PairUnit, fail_call, fail_unseen, read_item_answer
 from app.services.claims import JobContext
 from app.services.fleet import pause_job
 from app.services.further import carry_on, end_failed, skip_item
 from app.services.intents import NewIntent, Refusal, open_calls
 from app.services.pair_answers import read_pair_answer
 from app.services.showing import UnseenError, show_images
+from app.services.units import Unit, WholeJob
+from app.services.witness import fail_witness, read_witness
 from app.store.calls import RawAnswer
 from app.store.outcomes import Outcome
-from workers.asking import Requests
+from workers.asking import Request, Requests
 from workers.batching import GroupCommit
 from workers.gates import ALONE_FROM, Floor, first_of
 from workers.outages import Outages
 from workers.pacing import Paces
+from workers.patience import Patience
 from workers.recorder import Held, Recorder
 from workers.run import Ask, ShardRun
 from workers.tasks import Tasks
@@ -40,7 +43,6 @@ log = logging.getLogger("syphus.calling")
 _MOST_INTENTS = 256
 _HELD_WAIT_S = 0.5
 _REFUSED_AT_THE_DOOR = frozenset({"unauthorized", "not_found"})
-_RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
 
 
 class Caller:
@@ -61,6 +63,7 @@ class Caller:
         self._slots = resources.settings.concurrency
         self._chat = chat
         self._paces = paces
+        self._patience = Patience(paces, resources.settings.retry_s)
         self._recorder = recorder
         self._tasks = tasks
         self._floor = Floor()
@@ -164,11 +167,11 @@ class Caller:
 
     async def _ask(self, ask: Ask) -> None:
         """Intend, ask, hand over to the recorder. The room is held on entry and leaves with the answer."""
-        job, unit = ask.run.job, ask.unit
+        job, is_witness = ask.run.job, self._patience.wants_witness(ask)
+        about: Unit = WholeJob() if is_witness else ask.unit
         try:
-            pictures = await self._show(job, unit)
-            request = self._requests.build(job, unit, pictures)
-            intent = NewIntent(ask.run.claim.lease, job, ask.stage, unit, request.reserve_micros)
+            request = self._requests.build_witness(job) if is_witness else await self._build(job, ask.unit)
+            intent = NewIntent(ask.run.claim.lease, job, ask.stage, about, request.reserve_micros)
             opened = await self._intents.put(intent)
         except UnseenError as unseen:
             self._unseen(ask, unseen)
@@ -178,22 +181,17 @@ class Caller:
             self._recorder.room.release()
             self._retry(ask, 1.0)
             return
-        if opened is Refusal.TARGET_MET:
-            self._skip(ask)
-            return
         if isinstance(opened, Refusal):
-            self._recorder.room.release()
             await self._refused(ask, opened)
             return
         if not ask.run.is_fresh:
-            self._forgo(ask, opened)
+            self._forgo(ask, about, opened)
             return
         ask.attempts += 1
         try:
             answer = await self._chat.complete(request.body, timeout_s=self._requests.timeout_s)
         except CompletionError as error:
-            self._paces.note_error(job.model, error)
-            self._failed(ask, opened, error)
+            self._failed(ask, about, opened, error)
             return
         except asyncio.CancelledError:
             self._recorder.room.release()
@@ -202,13 +200,14 @@ class Caller:
         self._paces.note_answer(job.model, answer)
         self._outages.note_answering(job.job_id)
         raw = RawAnswer(opened, answer.raw, answer.status, answer.latency_ms)
-        self._recorder.put(self._hold(ask, raw, 0 if pictures else request.text_bytes))
+        self._recorder.put(self._hold_witness(ask, raw) if is_witness else self._hold(ask, raw, request.text_bytes))
 
-    async def _show(self, job: JobContext, unit: ItemUnit | PairUnit) -> tuple[str, ...]:
-        """The addresses of the pictures that go with a unit; raises UnseenError."""
+    async def _build(self, job: JobContext, unit: ItemUnit | PairUnit) -> Request:
+        """The request about a unit, with the pictures that go with it; raises UnseenError."""
         if job.vision is None or isinstance(unit, PairUnit):
-            return ()
-        return await show_images(self._resources, job.vision, job.dataset_id, unit.image_ids)
+            return self._requests.build(job, unit)
+        pictures = await show_images(self._resources, job.vision, job.dataset_id, unit.image_ids)
+        return self._requests.build(job, unit, pictures)
 
     def _unseen(self, ask: Ask, unseen: UnseenError) -> None:
         """End an item whose pictures cannot be shown; nothing was asked and nothing is paid."""
@@ -222,10 +221,10 @@ class Caller:
         outcome = skip_item(ask.run.job, ask.unit)
         self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
 
-    def _forgo(self, ask: Ask, call_id: int) -> None:
+    def _forgo(self, ask: Ask, about: Unit, call_id: int) -> None:
         """Send nothing where this process stood still before it could: the unit may be another worker's by now."""
         late = CompletionError("not_sent", "the lease ran out before the call was sent", retryable=True)
-        outcome = fail_call(ask.run.job, ask.stage, ask.unit, PaidCall(call_id, "failed", ask.unit.languages), late)
+        outcome = fail_call(ask.run.job, ask.stage, about, PaidCall(call_id, "failed", about.languages), late)
         self._recorder.put(Held(None, lambda: outcome, lambda _: self._drop(ask)))
 
     def _hold(self, ask: Ask, raw: RawAnswer, body_bytes: int) -> Held:
@@ -246,7 +245,7 @@ class Caller:
                 if rest is not None:
                     left.append(rest)
             self._requests.learn(body_bytes, outcome.usage)
-            return self._limit(ask, outcome)
+            return self._limit(ask, outcome, is_outage=False)
 
         def settle(outcome: Outcome) -> None:
             if outcome.verdict is not None:
@@ -255,22 +254,33 @@ class Caller:
             if left:
                 ask.unit = left[0]
                 ask.rounds += outcome.call_state == "ok" and not (isinstance(unit, PairUnit) and unit.drafts)
-            self._retry(ask, _delay_s(ask.attempts) if outcome.call_state == "failed" else 0.0)
+            self._retry(ask, self._patience.wait_s(ask) if outcome.call_state == "failed" else 0.0)
 
         return Held(raw, read, settle)
 
-    def _failed(self, ask: Ask, call_id: int, error: CompletionError) -> None:
+    def _hold_witness(self, ask: Ask, raw: RawAnswer) -> Held:
+        """The endpoint answers something: the unit comes next, and if that fails it counts."""
+        self._patience.note_witness(ask, is_answered=True)
+        call = PaidCall(raw.call_id, "ok")
+        return Held(raw, lambda: read_witness(ask.run.job, ask.stage, call, raw.raw), lambda _: self._retry(ask, 0.0))
+
+    def _failed(self, ask: Ask, about: Unit, call_id: int, error: CompletionError) -> None:
         """Record a call without an answer; the unit is asked again unless the error is final."""
         job = ask.run.job
+        self._paces.note_error(job.model, error, f"{job.job_id}:{ask.stage}:{about.item_id}:{about.sample}")
         if error.code == "schema_unsupported" and self._requests.drop_schema():
             log.info("schema_unsupported", extra={"job": job.job_id})
         if error.code == "schema_unsupported" or error.code in _REFUSED_AT_THE_DOOR:
             error.retryable = True  # it says nothing about this unit
         if error.outage:
             self._outages.note_failing(job.job_id)
-        call = PaidCall(call_id, "failed", ask.unit.languages)
-        outcome = self._limit(ask, fail_call(job, ask.stage, ask.unit, call, error))
-        wait_s = max(_delay_s(ask.attempts), min(error.retry_after_s or 0.0, 60.0))
+        call = PaidCall(call_id, "failed", about.languages)
+        if isinstance(about, WholeJob):
+            self._patience.note_witness(ask, is_answered=False)
+            outcome = fail_witness(job, ask.stage, call, error)
+        else:
+            outcome = self._limit(ask, fail_call(job, ask.stage, about, call, error), is_outage=error.outage)
+        wait_s = self._patience.wait_s(ask, error.retry_after_s)
 
         def settle(recorded: Outcome) -> None:
             if recorded.verdict is not None:
@@ -282,13 +292,11 @@ class Caller:
 
         self._recorder.put(Held(None, lambda: outcome, settle))
 
-    def _limit(self, ask: Ask, outcome: Outcome) -> Outcome:
+    def _limit(self, ask: Ask, outcome: Outcome, *, is_outage: bool) -> Outcome:
         """End a unit that keeps failing while others succeed; an outage of the endpoint ends nothing."""
-        if outcome.verdict is None and outcome.call_state == "failed":
-            if self._paces.is_out(ask.run.job.model) or outcome.code == "rate_limited":
-                ask.attempts = max(0, ask.attempts - 1)
-            elif ask.attempts >= RETRIES:
-                outcome = replace(outcome, verdict="failed")
+        has_failed = outcome.verdict is None and outcome.call_state == "failed"
+        if has_failed and self._patience.note_failure(ask, outcome.code, is_outage=is_outage):
+            outcome = replace(outcome, verdict="failed")
         return end_failed(ask.run.job, ask.unit, outcome) if isinstance(ask.unit, ItemUnit) else outcome
 
     def _retry(self, ask: Ask, wait_s: float) -> None:
@@ -317,6 +325,10 @@ class Caller:
             self._drop(ask)
 
     async def _refused(self, ask: Ask, refusal: Refusal) -> None:
+        if refusal is Refusal.TARGET_MET:
+            self._skip(ask)
+            return
+        self._recorder.room.release()
         if refusal is Refusal.TARGET_HELD:
             self._held_until[ask.run.job.job_id] = monotonic_s() + _HELD_WAIT_S / 2
         if refusal in {Refusal.BUDGET_HELD, Refusal.TARGET_HELD}:
@@ -329,7 +341,3 @@ class Caller:
     async def _open_calls(self, intents: list[NewIntent]) -> list[int | Refusal]:
         async with self._sessions.begin() as session:
             return await open_calls(session, intents, self._worker_id)
-
-
-def _delay_s(attempts: int) -> float:
-    return float(min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** max(0, attempts - 1)))

@@ -30,8 +30,13 @@ class Paces:
     def note_answer(self, model: str, answer: Answer) -> None:
         self._pacer_of(model).observe_answer(answer)
 
-    def note_error(self, model: str, error: CompletionError) -> None:
-        self._pacer_of(model).observe_error(error)
+    def note_error(self, model: str, error: CompletionError, unit: str = "") -> None:
+        """`unit`: what the call was about, by a name that nothing else has."""
+        self._pacer_of(model).observe_error(error, unit)
+
+    def answered_s(self, model: str) -> float:
+        """When the model last answered anybody in the fleet, in monotonic seconds; -inf where nobody knows."""
+        return self._pacer_of(model).answered_s
 
     def is_out(self, model: str) -> bool:
         """Whether the fleet's breaker towards the model is open."""

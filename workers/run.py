@@ -49,13 +49,23 @@ _OWN_SHARE = 0.8  # of a lease: after that nothing is begun, whatever the clock 
 
 @dataclass(slots=True, eq=False)
 class Ask:
-    """A unit on its way to the model: how often it was tried, how many replies about it were read."""
+    """A unit on its way to the model: how often it was tried, how many replies about it were read.
+
+    attempts: tries, those of an outage aside, that make the next wait longer
+    strikes: failures that count against the unit, the last at `struck_s`; unproven: those since then that do not
+    is_doubted: whether the unit may be what fails; is_witnessed: whether a witness was heard since its last try
+    """
 
     run: "ShardRun"
     stage: str
     unit: ItemUnit | PairUnit
     attempts: int = 0
     rounds: int = 0
+    strikes: int = 0
+    struck_s: float = field(default_factory=monotonic_s)
+    unproven: int = 0
+    is_doubted: bool = False
+    is_witnessed: bool = False
     gates: list[asyncio.Semaphore] = field(default_factory=list)
 
 

@@ -82,6 +82,7 @@ class Pacer:
         self._pump: asyncio.Task[None] | None = None
         self._has_headers = False
         self._is_failing = False
+        self.answered_s = -inf  # when the endpoint last answered anybody in the fleet, by the monotonic clock
         self.counts = Counts()
 
     async def acquire(self, n_tokens_estimate: int = 0) -> None:
@@ -102,14 +103,15 @@ class Pacer:
         """Take in a 200."""
         self.observe(answer.headers, answer.status, answer.latency_ms)
 
-    def observe_error(self, error: CompletionError) -> None:
-        """Take in a failed call."""
+    def observe_error(self, error: CompletionError, unit: str = "") -> None:
+        """Take in a failed call about a unit, by a name that no other unit has."""
         self.observe(
             error.headers,
             error.status or 0,
             0,
             is_outage=error.outage,
             retry_after_s=error.retry_after_s,
+            unit=unit,
         )
 
     def observe(
@@ -120,21 +122,22 @@ class Pacer:
         *,
         is_outage: bool | None = None,
         retry_after_s: float | None = None,
+        unit: str = "",
     ) -> None:
         """Take in how a call ended; status 0 is a call without an answer. Never waits."""
         outage = status == 0 or status >= 500 if is_outage is None else is_outage
-        report = self._report
         if status == 429:
-            report.rejected += 1
+            self._report.rejected += 1
             self.counts.refusals += 1
         elif outage:
-            report.outage_tail += 1
+            self._report.note_outage(unit if status else "")
             self.counts.outages += 1
             self._is_failing = True
         elif status:
-            report.ok += 1
-            report.outage_tail = 0
+            self._report.note_ok()
             self._is_failing = False
+            if status < 300:
+                self.answered_s = self._report.answered_s = monotonic_s()
         if latency_ms:
             self._rtt_s += (latency_ms / 1000 - self._rtt_s) * (0.1 if self._rtt_s else 1.0)
         if headers:
@@ -248,6 +251,9 @@ class Pacer:
             "ok": report.ok,
             "rejected": report.rejected,
             "outage_tail": report.outage_tail,
+            "failing": list(report.failing),
+            "nameless": report.nameless,
+            "answered_for": -1 if report.answered_s is None else monotonic_s() - report.answered_s,
             "retry_after": report.retry_after,
             "unused": report.unused,
             "rem": report.rem,
@@ -270,7 +276,10 @@ class Pacer:
         shared.known = True
         lone = self._lone
         lone.rate_per_s = None if shared.mode == "free" else shared.rate_per_s / max(1, shared.workers)
-        lone.workers, lone.fails, lone.open_since_s = shared.workers, 0, None
+        lone.workers = shared.workers
+        lone.forget_outages()
+        answered_for_s = answer["answered_for"]
+        self.answered_s = max(self.answered_s, -inf if answered_for_s < 0 else now - answered_for_s)
         if answer["stop_for"] > 0:
             agenda.stop_s = max(agenda.stop_s, now + answer["stop_for"])
         agenda.next_ask_s = now + answer["wait"]

@@ -2,11 +2,13 @@
 -- KEYS[1]: the state of one endpoint and model, a JSON text. ARGV[1]: a report and a wish, JSON. Returns JSON.
 -- All times are seconds of this server's clock since the state was born.
 --
--- report: ok, rejected, outage_tail (outages since the last success), retry_after, rtt, head (requests per second by
---   the headers, 0 unknown), has_headers, is_bucket, rem, reset (-1 unknown), limit, tokens (per request), token_rate,
---   unused (permits that were drawn and dropped)
+-- report: ok, rejected, outage_tail (outages since the last success), failing (the units, each once, about which an
+--   answer said so), nameless (outages of no unit), answered_for (seconds since the last answer, -1 none), retry_after,
+--   rtt, head (requests per second by the headers, 0 unknown), has_headers, is_bucket, rem, reset (-1 unknown), limit,
+--   tokens (per request), token_rate, unused (permits that were drawn and dropped)
 -- wish: want (permits), horizon
--- answer: granted, first (seconds from now), gap, wait (when to ask again), mode, rate, workers, open_for (-1 closed)
+-- answer: granted, first (seconds from now), gap, wait (when to ask again), mode, rate, workers, open_for (-1 closed),
+--   answered_for (seconds since the fleet's last answer, -1 none)
 --
 -- mode: ramp   nothing is known; the rate doubles while nobody objects
 --       regrow after the first refusal; the rate grows from half of what was accepted
@@ -26,7 +28,8 @@ local s = stored and cjson.decode(stored) or {
   born = math.floor(seconds), seen = 0, mode = 'ramp', r = START, next = 0, stepped = 0, since_step = 0,
   cut = -1e6, rmax = 0, last_stop = 0, stopped = 0, total = 0, ep_total = 0, ep_at = 0,
   grown = 0, trim = 1, goal = 0, top = 0, pause = 0.05, paused_until = 0,
-  stop = 0, probing = false, probe_until = 0, fails = 0, failing_since = 0, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
+  stop = 0, probing = false, probe_until = 0, fails = 0, failing_since = 0, failing = {}, nameless = 0,
+  answered = -1, open = -1, probe_next = 0, rtt = 0.2, last429 = -1e6,
   ring = {0, 0, 0, 0, 0, 0, 0, 0}, ring_i = 0, head = 0, head_limit = 0, headers = false, rem = -1, rem_at = 0, rem_reset = 0,
   rem_used = 0, bucket = false, limit = 0, token_rate = 0, tokens = 0, workers = {}, opened = 0,
 }
@@ -60,18 +63,27 @@ local function accepted_per_s()
 end
 
 -- The breaker: opens after outages in a row, of which few suffice where they come over a time in which nothing
--- succeeded (a fleet with few calls left would else retry each of them for long); closes with the first success
+-- succeeded (a fleet with few calls left would else retry each of them for long); closes with the first success.
+-- What answers about one unit say counts once: it may be the unit that the endpoint cannot answer.
+s.failing, s.nameless, s.answered = s.failing or {}, s.nameless or 0, s.answered or -1
+if ask.answered_for >= 0 then s.answered = math.max(s.answered, now - ask.answered_for) end
 if ask.ok > 0 then
-  s.fails = 0
+  s.fails, s.failing, s.nameless = 0, {}, 0
   s.open = -1
   if s.probing and s.probe_until > 0 then s.probing = false end
 end
 if ask.outage_tail > 0 then
   if s.fails == 0 then s.failing_since = now end
   s.fails = s.fails + ask.outage_tail
+  s.nameless = s.nameless + ask.nameless
+  if s.open < 0 then
+    for _, unit in ipairs(ask.failing) do s.failing[unit] = true end
+  end
 end
-local is_long = s.fails >= FEW_OUTAGES and now - s.failing_since >= FEW_OUTAGES_S
-if s.open < 0 and (s.fails >= OUTAGES_TO_OPEN or is_long) then
+local different = s.nameless
+for _ in pairs(s.failing) do different = different + 1 end
+local is_long = s.fails >= FEW_OUTAGES and different > 1 and now - s.failing_since >= FEW_OUTAGES_S
+if s.open < 0 and (different >= OUTAGES_TO_OPEN or is_long) then
   s.open, s.probe_next, s.opened = now, now + 1, s.opened + 1
 end
 
@@ -220,5 +232,5 @@ end
 redis.call('SET', KEYS[1], cjson.encode(s), 'EX', KEEP_S)
 return cjson.encode({
   granted = granted, first = first, gap = gap, wait = wait, mode = s.mode, is_bucket = s.bucket, rate = rate, workers = workers,
-  open_for = s.open >= 0 and now - s.open or -1, opened = s.opened, stop_for = math.max(0, s.stop - now),
+  open_for = s.open >= 0 and now - s.open or -1, answered_for = s.answered >= 0 and now - s.answered or -1, opened = s.opened, stop_for = math.max(0, s.stop - now),
 })

@@ -95,6 +95,16 @@ class PairUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeJob:
+    """What a call is about that belongs to the job and to none of its items, as the ledger keeps it."""
+
+    item_id: int = 0
+    sample: int = 0
+    fingerprint: int = 0
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PaidCall:
     """The call that brought an answer.
 

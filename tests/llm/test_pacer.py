@@ -100,6 +100,12 @@ async def test_a_wait_asked_of_one_worker_holds_all_of_them(redis: Redis) -> Non
         waiting.cancel()
 
 
+async def see_a_turn(pacer: Pacer) -> None:
+    """Return once what the pacer has seen so far is reported, or counted by itself."""
+    turns = pacer.counts.turns
+    await wait_until(lambda: pacer.counts.turns > turns, "the turn taken")
+
+
 async def test_outages_in_a_row_open_the_breaker_for_the_fleet_and_a_success_closes_it(redis: Redis) -> None:
     async with pacers(redis, 2) as (first, second):
         for _ in range(10):
@@ -127,6 +133,41 @@ async def test_a_few_outages_open_the_breaker_where_nothing_succeeds_for_a_while
             pacer.observe({}, 503, 0)
             await wait_until(lambda pacer=pacer: pacer.breaker_open_since() is not None, "the breaker open")
     await nowhere.aclose()
+
+
+async def test_what_answers_say_about_one_unit_opens_the_breaker_for_nobody_and_a_second_unit_makes_it_an_outage(
+    redis: Redis,
+) -> None:
+    nowhere = Redis.from_url("redis://127.0.0.1:1/0")
+    async with pacers(redis) as (paced,), pacers(nowhere) as (alone,):
+        for pacer in (paced, alone):
+            await pacer.acquire()
+            for _ in range(20):
+                pacer.observe({}, 500, 0, unit="the bad one")
+            await see_a_turn(pacer)
+        failing_since = monotonic_s()
+        await wait_until(lambda: monotonic_s() > failing_since + 0.6, "the time after which few suffice")
+        for pacer in (paced, alone):
+            pacer.observe({}, 500, 0, unit="the bad one")
+            await see_a_turn(pacer)
+            assert pacer.breaker_open_since() is None
+            pacer.observe({}, 500, 0, unit="another")
+            await wait_until(lambda pacer=pacer: pacer.breaker_open_since() is not None, "the breaker open")
+    await nowhere.aclose()
+
+
+async def test_an_answer_to_one_worker_is_known_to_all_by_its_own_time(redis: Redis) -> None:
+    async with pacers(redis, 2) as (first, second):
+        assert second.answered_s == float("-inf")
+        before = monotonic_s()
+        first.observe({}, 200, 5)
+        first.observe({}, 0, 0)
+        assert before < first.answered_s <= monotonic_s()
+        await see_a_turn(first)
+        after = monotonic_s()
+        second.observe({}, 500, 0, unit="the bad one")
+        await wait_until(lambda: second.answered_s > before, "the answer known to the other")
+        assert second.answered_s < after
 
 
 async def test_a_success_between_outages_keeps_the_breaker_closed(redis: Redis) -> None:

@@ -34,6 +34,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     retry_after: a 429 or 503 carries Retry-After (whole seconds, rounded up)
     outage: "" none, "503" an answer that says so, "reset" the connection is cut
     refuses: a word that makes a request for vectors a bad one
+    breaks: a pattern; what a user says that holds it breaks the endpoint, `breaks_by` an answer or a cut connection
     refusal_latency: a refusal by the limit takes as long as an answer
     says: the answer to every request for pairs, in place of invented ones
     mends: the answer to one that quotes pairs to be written again
@@ -73,6 +74,8 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     outage_retry_after_s: int = 0
     refuse_response_format: bool = False
     refuses: str = ""
+    breaks: str = ""
+    breaks_by: Literal["500", "reset"] = "500"
     api_key: str = ""
     report_usage: bool = True
 

@@ -1,6 +1,7 @@
 """A connection to the loopback endpoint: requests are read, admitted or refused, answered and disturbed."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -104,7 +105,10 @@ class Connection(asyncio.Protocol):
             delay_s = mode.delay_s(key) if mode.refusal_latency else 0.0
             self._later(delay_s, lambda: self._refuse(429, "rate_limit_exceeded", "Too many requests.", wait_s))
             return
-        self._answer(request, key, mode.fault_of(key, attempt), size, caller)
+        fault = mode.fault_of(key, attempt)
+        if mode.breaks and isinstance(request, ChatRequest) and re.search(mode.breaks, request.messages[-1].text):
+            fault = "server_error" if mode.breaks_by == "500" else "reset_before"
+        self._answer(request, key, fault, size, caller)
 
     def _is_refused_at_the_door(self, path: bytes, head: bytes, body: bytes) -> bool:
         mode = self._state.mode

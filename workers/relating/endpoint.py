@@ -15,6 +15,7 @@ from app.pipeline.values import Answer, Stage
 from app.services.answers import RETRIES, PaidCall, fail_call
 from app.services.fleet import note_outage, pause_job
 from app.services.intents import NewIntent, Refusal, open_calls
+from app.services.units import WholeJob
 from app.store.embeddings import store_vectors
 from app.store.outcomes import Outcome, record_outcomes
 from app.store.session import Sessions
@@ -31,16 +32,6 @@ _BUDGET_WAIT_S = 0.5
 _STORE_AGAIN_S = 1.0
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 0.25, 30.0
 _REFUSED_AT_THE_DOOR = frozenset({"unauthorized", "not_found"})
-
-
-@dataclass(frozen=True, slots=True)
-class VectorBatch:
-    """A request for vectors as the ledger of calls sees it: it belongs to the job, to none of its items."""
-
-    item_id: int = 0
-    sample: int = 0
-    fingerprint: int = 0
-    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +134,7 @@ class EndpointVectors:
     async def _open_call(self, body_bytes: int) -> int | None:
         """The intent in the ledger, or None where the call may not start now."""
         reserve = worst_case_micros(body_bytes, 0, self._job.price) if self._job.price else 0
-        intent = NewIntent(self._run.claim.lease, self._job, Stage.RELATE, VectorBatch(), reserve)
+        intent = NewIntent(self._run.claim.lease, self._job, Stage.RELATE, WholeJob(), reserve)
         async with self._sessions.begin() as session:
             (opened,) = await open_calls(session, [intent], self._worker_id)
         if isinstance(opened, int):
@@ -163,18 +154,14 @@ class EndpointVectors:
         except CompletionError as error:
             self._paces.note_error(self.model, error)
             await self._stamp_outage(out=error.outage)
-            await self._record(
-                fail_call(self._job, Stage.RELATE, VectorBatch(), PaidCall(call_id, "failed"), error), {}
-            )
+            await self._record(fail_call(self._job, Stage.RELATE, WholeJob(), PaidCall(call_id, "failed"), error), {})
             return error
         self._paces.note_answer(self.model, answer)
         await self._stamp_outage(out=False)
         try:
             outcome, vectors = self._read(batch, answer, call_id)
         except CompletionError as error:
-            await self._record(
-                fail_call(self._job, Stage.RELATE, VectorBatch(), PaidCall(call_id, "failed"), error), {}
-            )
+            await self._record(fail_call(self._job, Stage.RELATE, WholeJob(), PaidCall(call_id, "failed"), error), {})
             return error
         await self._record(outcome, vectors)
         return None
