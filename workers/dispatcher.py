@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.resources import Resources
 from app.services.cold_starts.advancing import advance_cold_starts
 from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases, note_worker, ring_due_work, sweep
+from app.services.late_answers import settle_open_calls
 from app.store.outages import is_outage
 
 log = logging.getLogger("syphus.dispatcher")
@@ -19,6 +20,7 @@ log = logging.getLogger("syphus.dispatcher")
 _LEADER_LOCK = 7305002
 _FROZEN = text("SET idle_session_timeout = '5s'")  # a leader that is stopped, or cut off, must not lead on
 _SEEN_S = 5.0
+_SETTLE_S = 5.0
 _SWEEP_S = 300.0
 _MESSAGES_PER_WORKER = 8
 _LEAST_CALM_S = 5.0
@@ -58,7 +60,7 @@ class Dispatcher:
         self._resources = resources
         self._worker_id = worker_id
         self._connection: AsyncConnection | None = None
-        self._seen_at = self._swept_at = float("-inf")
+        self._seen_at = self._settled_at = self._swept_at = float("-inf")
         self._contact = Contact(resources.settings.lease_s)
 
     async def run(self) -> None:
@@ -94,6 +96,9 @@ class Dispatcher:
         async with sessions() as session:
             workers, _ = await count_fleet(session)
         await ring_due_work(self._resources, _MESSAGES_PER_WORKER * max(1, workers))
+        if now - self._settled_at > _SETTLE_S:
+            await settle_open_calls(sessions)
+            self._settled_at = now
         if now - self._swept_at > _SWEEP_S:
             await sweep(sessions)
             self._swept_at = now

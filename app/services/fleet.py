@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -71,10 +72,18 @@ _OVERDUE = text(
 )
 _OUT = text(
     """
-    SELECT id FROM job WHERE state IN ('in_progress', 'finalizing')
+    SELECT id, outage_since FROM job WHERE state IN ('in_progress', 'finalizing')
         AND outage_since < clock_timestamp() - make_interval(secs => :outage_s)
     """
 )
+_ANSWERED = text(
+    """
+    SELECT max(finished_at) FROM (
+        SELECT raw, finished_at FROM call WHERE job_id = :job_id ORDER BY id DESC LIMIT 1000
+    ) AS latest WHERE raw IS NOT NULL AND finished_at > :since
+    """
+)
+_OUT_LATER = text("UPDATE job SET outage_since = :answered WHERE id = :job_id AND outage_since < :answered")
 _SWEEP_KEYS = text("DELETE FROM idempotency_key WHERE created_at < now() - interval '7 days'")
 _OUTAGE = text(
     """
@@ -120,13 +129,15 @@ async def advance_jobs(sessions: Sessions, settings: Settings) -> None:
         ended = list((await session.execute(_ENDED)).scalars())
         cancelled = list((await session.execute(_CANCELLED)).scalars())
         overdue = list((await session.execute(_OVERDUE)).scalars())
-        out = list((await session.execute(_OUT, {"outage_s": settings.outage_pause_s})).scalars())
+        out = list(await session.execute(_OUT, {"outage_s": settings.outage_pause_s}))
     await _move_all(sessions, relating, {"in_progress"}, "finalizing", None)
     for job_id in ended:
         await _finish_job(sessions, job_id)
     await _move_all(sessions, cancelled, {"cancelling"}, "cancelled", None)
     await _move_all(sessions, overdue, RUNNING_STATES | {"paused"}, "expired", "deadline")
-    await _move_all(sessions, out, WORKING_STATES, "paused", "provider_outage")
+    for job_id, since in out:
+        if not await _is_answered(sessions, job_id, since):
+            await _move_all(sessions, [job_id], WORKING_STATES, "paused", "provider_outage")
 
 
 async def ring_due_work(resources: Resources, messages: int) -> None:
@@ -186,6 +197,18 @@ async def _move_all(
             job = await get_job(session, job_id, lock=True)
             if job.state in allowed:
                 await move_job(session, job, target, reason, data)
+
+
+async def _is_answered(sessions: Sessions, job_id: int, since: datetime) -> bool:
+    """Whether the job was answered since its outage was stamped, by a worker that knew of none; the stamp moves on.
+
+    It is left behind where the worker that made it ended first.
+    """
+    async with sessions.begin() as session:
+        answered = (await session.execute(_ANSWERED, {"job_id": job_id, "since": since})).scalar_one()
+        if answered is not None:
+            await session.execute(_OUT_LATER, {"job_id": job_id, "answered": answered})
+        return answered is not None
 
 
 async def _finish_job(sessions: Sessions, job_id: int) -> None:

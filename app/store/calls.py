@@ -59,6 +59,13 @@ _STORE = text(
 )
 _LOSE = text("UPDATE call SET state = 'unknown' WHERE state = 'started' AND shard_id = ANY(:shards)")
 _LOSE_OLDER = text("UPDATE call SET state = 'unknown' WHERE state = 'started' AND shard_id = :shard AND fence < :fence")
+_LOSE_STRAY = text(
+    """
+    UPDATE call SET state = 'unknown' WHERE state = 'started' AND NOT EXISTS (
+        SELECT 1 FROM shard s WHERE s.id = call.shard_id AND s.state = 'leased' AND s.fence = call.fence
+    )
+    """
+)
 _RESERVE = text(
     """
     UPDATE job SET held_micros = held_micros + :wanted
@@ -117,6 +124,11 @@ async def store_answers(session: AsyncSession, answers: Sequence[RawAnswer]) -> 
 async def lose_calls(session: AsyncSession, shard_ids: Sequence[int]) -> None:
     """Mark requests whose worker lost these shards: nobody knows what became of them."""
     await session.execute(_LOSE, {"shards": list(shard_ids)})
+
+
+async def lose_stray_calls(session: AsyncSession) -> None:
+    """Mark requests that nobody holds a lease for: an intent may be committed right after its lease was taken back."""
+    await session.execute(_LOSE_STRAY)
 
 
 async def lose_older_calls(session: AsyncSession, shard_id: int, fence: int) -> None:

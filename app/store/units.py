@@ -3,7 +3,7 @@
 A unit of `generate` is an item (sample 0); a unit of `translate` is an English pair (sample = its ordinal).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -53,13 +53,14 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """The raw answer of a call about a unit that ended by another one."""
+    """The raw answer of a call that nobody is about to read; is_ended: whether its unit ended by another one."""
 
     call_id: int
     stage: str
     item_id: int
     sample: int
     raw: bytes
+    is_ended: bool
 
 
 _LOSSES = """
@@ -106,14 +107,22 @@ _ANSWERS = text(
     FROM call WHERE id = ANY(:ids) ORDER BY id
     """
 )
-_LATE = text(
-    """
-    SELECT c.id, c.stage, c.item_id, c.sample, c.raw FROM call c
-    JOIN item_state st
+# What is stored about a unit without an end is read by whoever claims its shard next, while there is to be one.
+_STORED_FOR = """
+    FROM call c JOIN job j ON j.id = c.job_id
+    LEFT JOIN item_state st
         ON st.job_id = c.job_id AND st.stage = c.stage AND st.item_id = c.item_id AND st.sample = c.sample
-    WHERE c.job_id = :job_id AND c.state = 'stored' AND st.call_id IS DISTINCT FROM c.id ORDER BY c.id
-    """
+    WHERE c.state = 'stored' AND c.finished_at <= clock_timestamp() - make_interval(secs => :for_s)
+        AND CASE WHEN st.item_id IS NULL THEN c.item_id = 0 OR j.state = ANY(:ended)
+            ELSE st.call_id IS DISTINCT FROM c.id END
+"""
+_LATE = text(
+    f"""
+    SELECT c.id, c.stage, c.item_id, c.sample, c.raw, st.item_id IS NOT NULL {_STORED_FOR} AND c.job_id = :job_id
+    ORDER BY c.id LIMIT :most
+    """  # only constants are put in
 )
+_WITH_LATE = text(f"SELECT DISTINCT c.job_id {_STORED_FOR} LIMIT :most")  # a constant
 _HANDLING = text("UPDATE call SET handlings = handlings + 1 WHERE id = ANY(:ids) AND state = 'stored'")
 
 
@@ -161,9 +170,23 @@ async def read_answers(session: AsyncSession, call_ids: Sequence[int]) -> list[S
     ]
 
 
-async def list_late_answers(session: AsyncSession, job_id: int) -> list[LateAnswer]:
-    """Answers that nobody has accounted for, about units that ended by another call."""
-    return [LateAnswer(*row) for row in await session.execute(_LATE, {"job_id": job_id})]
+async def list_late_answers(
+    session: AsyncSession, job_id: int, ended: Collection[str], *, for_s: float, most: int
+) -> list[LateAnswer]:
+    """Answers of a job that nobody accounts for, stored for so many seconds.
+
+    They are about units that ended by another call or about none; in a job whose state is one of `ended`, about any.
+    """
+    parameters = {"job_id": job_id, "ended": sorted(ended), "for_s": for_s, "most": most}
+    return [LateAnswer(*row) for row in await session.execute(_LATE, parameters)]
+
+
+async def list_jobs_with_late_answers(
+    session: AsyncSession, ended: Collection[str], *, for_s: float, most: int
+) -> list[int]:
+    """Jobs for which `list_late_answers` finds some."""
+    parameters = {"ended": sorted(ended), "for_s": for_s, "most": most}
+    return list((await session.execute(_WITH_LATE, parameters)).scalars())
 
 
 async def count_handling(session: AsyncSession, call_ids: Sequence[int]) -> None:

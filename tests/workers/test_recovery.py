@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import orjson
 import pytest_asyncio
 from sqlalchemy import text
 
@@ -12,14 +11,12 @@ from app.settings import Settings
 from app.store.calls import Intent, RawAnswer, intend_calls, store_answers
 from app.store.outcomes import NewPair, Outcome, record_outcomes
 from app.store.session import Sessions
-from app.store.shards import claim_shard
 from app.store.tallies import read_tallies
 from tests.support.endpoint import Endpoint, running_endpoint
+from tests.support.lost_calls import DEAD, call_states, open_call, reply
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
 from workers.gates import POISON_LOSSES
 from workers.spool import Spool
-
-DEAD = "dead-worker"
 
 
 @pytest_asyncio.fixture
@@ -31,30 +28,6 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 @pytest_asyncio.fixture
 async def settings(database_url: str, redis_url: str, endpoint: Endpoint, tmp_path: Path) -> Settings:
     return settings_for(database_url, redis_url, endpoint.url, tmp_path, shard_items=100)
-
-
-def reply(*questions: str) -> bytes:
-    """A completion whose pairs answer these questions."""
-    pairs = [{"instruction": question, "response": f"It is about {question}"} for question in questions]
-    message = {"role": "assistant", "content": orjson.dumps({"pairs": pairs}).decode()}
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    return orjson.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage})
-
-
-async def open_call(sessions: Sessions, job_id: int) -> int:
-    """A call of a worker that then dies: the intent stands, nothing came back. Answers the call's id."""
-    async with sessions.begin() as session:
-        await session.execute(text("UPDATE job SET state = 'in_progress' WHERE id = :job"), {"job": job_id})
-        shard_id = (
-            await session.execute(text("SELECT min(id) FROM shard WHERE job_id = :job"), {"job": job_id})
-        ).scalar_one()
-        lease = await claim_shard(session, shard_id, DEAD, 60.0)
-        assert lease is not None
-        item_id = (await session.execute(text("SELECT min(id) FROM item"))).scalar_one()
-        intent = Intent(job_id, lease.shard_id, lease.fence, "generate", item_id, 0, (), 0, 0)
-        (call_id,) = await intend_calls(session, [intent], DEAD)
-        assert call_id is not None
-        return call_id
 
 
 async def test_a_stored_answer_is_recovered_without_a_call(
@@ -156,9 +129,3 @@ async def test_a_worker_that_lost_its_lease_can_start_no_call(sessions: Sessions
         stale = Intent(job_id, row.id, row.fence, "generate", item_id, 0, (), 0, 0)
         assert await intend_calls(session, [stale], DEAD) == [None]
         assert (await read_tallies(session, [job_id]))[job_id]["usage.calls"] == 0
-
-
-async def call_states(sessions: Sessions) -> dict[str, int]:
-    async with sessions() as session:
-        rows = await session.execute(text("SELECT state, count(*) FROM call GROUP BY state"))
-        return dict(rows.all())

@@ -50,6 +50,7 @@ class Call(SQLModel, table=True):
         one_of("state", CALL_STATES),
         Index("call_unit_idx", "job_id", "item_id", "stage", "sample"),
         Index("call_open_idx", "shard_id", postgresql_where=text("state = 'started'")),
+        Index("call_stored_idx", "job_id", postgresql_where=text("state = 'stored'")),
         Index("call_job_id_id_idx", "job_id", "id"),
     )
 
