@@ -105,14 +105,8 @@ class Pacer:
 
     def observe_error(self, error: CompletionError, unit: str = "") -> None:
         """Take in a failed call about a unit, by a name that no other unit has."""
-        self.observe(
-            error.headers,
-            error.status or 0,
-            0,
-            is_outage=error.outage,
-            retry_after_s=error.retry_after_s,
-            unit=unit,
-        )
+        wait_s = error.retry_after_s
+        self.observe(error.headers, error.status or 0, 0, is_outage=error.outage, retry_after_s=wait_s, unit=unit)
 
     def observe(
         self,
