@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.api.deps import Body, ResourcesDep, begin_reading, begin_writing
 from app.api.examples import ExamplesBody
 from app.api.filters import FiltersBody
+from app.api.grounding import GroundingOrder
 from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
 from app.api.job_views import JobList, JobView
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource
@@ -37,8 +38,6 @@ JobState = Literal[
     "validating", "queued", "in_progress", "paused", "finalizing",
     "completed", "cancelling", "cancelled", "failed", "expired",
 ]  # fmt: skip
-
-ClaimClass = Literal["object", "count", "colour", "position", "order", "time", "difference", "consistency"]
 
 Result = TypeVar("Result")
 
@@ -69,16 +68,6 @@ class VisionBody(Body):
     tokens: int = Field(2000, ge=50, le=100_000, description="For all pictures of a call; it decides their size.")
     detail: Literal["auto", "low", "high"] = "auto"
     images: Literal["data", "url"] = "data"
-
-
-class GroundingBody(Body):
-    """What becomes of pairs with claims that the annotation, or another pair of the item, contradicts."""
-
-    policy: Literal["off", "flag", "reject", "repair"] = Field(
-        description="`repair` asks the model once to write such pairs again, by a further paid call."
-    )
-    then: Literal["flag", "reject"] = Field("flag", description="What is done about what is wrong after a repair.")
-    classes: list[ClaimClass] | None = Field(None, max_length=20, description="What is checked; everything by default.")
 
 
 class TranslationBody(Body):
@@ -116,7 +105,7 @@ class JobBody(Body):
     relation_rule: str | None = Field(
         None, max_length=40, description="Which pairs relate to a pair; the rule of the dataset's kind by default."
     )
-    grounding: GroundingBody | None = Field(None, description="Check what pairs claim; off by default.")
+    grounding: GroundingOrder = None
     filters: FiltersBody | None = Field(None, description="What the rules of the filter do; see GET /v1/filters.")
 
 

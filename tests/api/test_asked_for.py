@@ -63,6 +63,16 @@ async def test_a_number_or_rule_that_is_none_is_refused_at_its_place(
     )
 
 
+async def test_the_name_of_a_grounding_policy_is_short_for_it(client: httpx2.AsyncClient, sessions: Sessions) -> None:
+    body = await order_body(sessions)
+    for given in ("flag", {"policy": "flag"}):
+        made = (await client.post("/v1/jobs", json={**body, "grounding": given})).json()
+        assert made["policies"]["grounding"] == {"policy": "flag", "then": "flag"}
+    refused = await client.post("/v1/jobs", json={**body, "grounding": "punish"})
+    assert_problem(refused, 422, "invalid_request", "/grounding/policy", mend="'off', 'flag', 'reject' or 'repair'")
+    assert_problem(await client.post("/v1/jobs", json={**body, "grounding": 3}), 422, "invalid_request", "/grounding")
+
+
 async def test_a_kind_that_keeps_one_pair_refuses_an_order_for_two(
     client: httpx2.AsyncClient, sessions: Sessions
 ) -> None:
