@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from app.ids import encode_id
+from app.ids import decode_id, encode_id
 from app.store.session import Sessions
 from app.store.tallies import add_tallies
 from tests.api.service import add_dataset, add_job, add_pairs, assert_problem
@@ -102,6 +102,69 @@ async def test_an_estimate_counts_the_examples_the_pairs_and_the_target(
     counted = await estimate(pairs_per_item=2, target_pairs=5)
     assert counted["calls"] == {"generate": 3, "translate": 5, "total": 8}
     assert counted["basis"]["pairs_per_item"] == 2
+
+
+async def test_an_estimate_foresees_repairs_and_at_worst_every_call_for_missing_pairs(
+    client: httpx2.AsyncClient, sessions: Sessions
+) -> None:
+    prompt = (await client.post("/v1/prompts", json=make_prompt("a dog", "a cat"))).json()
+    dataset_id, items = await add_dataset(sessions, 8)
+    body = {"dataset_id": encode_id("dataset", dataset_id), "prompt_id": prompt["id"]}
+
+    async def estimate(**more: Any) -> dict[str, Any]:
+        response = await client.post("/v1/jobs/estimate", json={**body, **more})
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+    plain, flagged = await estimate(), await estimate(grounding="flag")
+    assert plain["extra_calls"] == {"repair": {"p50": 0, "p95": 0}, "missing_pairs": {"p50": 0, "p95": 0}}
+    assert flagged == plain
+    mended = await estimate(grounding="repair")
+    assert mended["extra_calls"] == {"repair": {"p50": 2, "p95": 8}, "missing_pairs": {"p50": 0, "p95": 0}}
+    assert (mended["basis"]["repair_share"], mended["basis"]["repair_share_from"]) == (0.25, "a default")
+    assert mended["calls"] == plain["calls"]
+    for family in ("prompt", "completion"):
+        for case, factor in (("p50", 1.1), ("p95", 1.9)):
+            assert mended["tokens"][family][case] > factor * plain["tokens"][family][case]
+    assert mended["cost_usd"]["p95"] > 1.9 * plain["cost_usd"]["p95"]
+    assert mended["duration_seconds"]["p95"] > plain["duration_seconds"]["p95"]
+
+    exact = await estimate(pairs_per_item=1)
+    assert exact["extra_calls"]["missing_pairs"] == {"p50": 0, "p95": 24}
+    assert exact["tokens"]["completion"]["p95"] == 4 * (await estimate())["tokens"]["completion"]["p95"]
+    both = await estimate(pairs_per_item=1, grounding="repair")
+    assert both["extra_calls"] == {"repair": {"p50": 2, "p95": 8}, "missing_pairs": {"p50": 0, "p95": 16}}
+
+    await add_mended_job(sessions, dataset_id, decode_id("prompt", prompt["id"]), items, mended=6)
+    seen = await estimate(grounding="repair")
+    assert seen["extra_calls"]["repair"] == {"p50": 6, "p95": 8}
+    assert (seen["basis"]["repair_share"], seen["basis"]["repair_share_from"]) == (0.75, "an earlier job")
+    elsewhere = await estimate(grounding="repair", model="gpt-4o")
+    assert elsewhere["extra_calls"]["repair"]["p50"] == 2
+
+
+async def add_mended_job(sessions: Sessions, dataset_id: int, prompt_id: int, items: list[int], *, mended: int) -> None:
+    """A job that asked about each item, twice about so many of them, and had one refusal that was asked again."""
+    job_id = await add_job(sessions, dataset_id)
+    shape = text(
+        """
+        UPDATE job SET prompt_id = :prompt, policies = '{"grounding": {"policy": "repair", "then": "flag"}}'
+        WHERE id = :job
+        """
+    )
+    call = text(
+        """
+        INSERT INTO call (job_id, shard_id, fence, worker, stage, item_id, sample, fingerprint, state, raw)
+        VALUES (:job, 1, 1, 'w', 'generate', :item, 0, 0, :state, 'raw')
+        """
+    )
+    async with sessions.begin() as session:
+        await session.execute(shape, {"prompt": prompt_id, "job": job_id})
+        for place, item in enumerate(items):
+            states = ["ok", "recovered"] if place < mended else ["failed", "ok"]
+            for state in states:
+                await session.execute(call, {"job": job_id, "item": item, "state": state})
 
 
 async def test_a_rendering_shows_which_examples_an_item_gets(client: httpx2.AsyncClient, sessions: Sessions) -> None:
