@@ -4,21 +4,18 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pipeline.values import Stage
 from app.services.claims import Claim
-from app.services.rereading import UnitChange, asks_further, reread
+from app.services.rereading import UnitChange, reread
 from app.services.revising import make_changes
+from app.services.surplus import keep_all_to_target
+from app.store.quotas import lock_jobs
 from app.store.rereading import lock_items, read_units
 from app.store.resets import clear_reset
 from app.store.session import Sessions
 from app.store.shards import hold_lease
+from app.store.tallies import read_tallies
 
 _ITEMS_AT_ONCE = 64
-
-
-def can_reread(claim: Claim) -> bool:
-    """Whether a rerun of the shard compares reply by reply; where items take several replies they begin anew."""
-    return claim.lease.stage == Stage.GENERATE and not asks_further(claim.job)
 
 
 async def reread_shard(sessions: Sessions, claim: Claim, owner: str, bucket: int, is_going: Callable[[], bool]) -> bool:
@@ -35,10 +32,13 @@ async def reread_shard(sessions: Sessions, claim: Claim, owner: str, bucket: int
         if not changes:
             continue
         async with sessions.begin() as session:
+            if claim.job.target_pairs is not None:
+                await lock_jobs(session, [claim.job.job_id])
             if not await hold_lease(session, claim.lease, owner):
                 return False
             await lock_items(session, claim.job.job_id, sorted({change.unit.item_id for change in changes}))
             changes = await _compare(session, claim, sorted({change.unit.position for change in changes}), changes)
+            changes = await _keep_to_target(session, claim, changes)
             await make_changes(session, claim.job.job_id, changes, bucket)
     async with sessions.begin() as session:
         await clear_reset(session, claim.lease)
@@ -59,3 +59,12 @@ async def _compare(
         if change.is_change:
             changes.append(change)
     return changes
+
+
+async def _keep_to_target(session: AsyncSession, claim: Claim, changes: list[UnitChange]) -> list[UnitChange]:
+    """The changes with as many new pairs as the job's target leaves room for; its row is locked."""
+    job_id, target = claim.job.job_id, claim.job.target_pairs
+    if target is None:
+        return changes
+    pairs = (await read_tallies(session, [job_id]))[job_id]["pairs"]
+    return keep_all_to_target(changes, target, target - pairs)

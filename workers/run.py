@@ -25,7 +25,7 @@ from app.services.targets import sort_items
 from app.store.outcomes import Outcome
 from app.store.quotas import record_exactly
 from app.store.relations import list_related_pairs, set_relations
-from app.store.resets import forget_outcomes
+from app.store.resets import forget_translations
 from app.store.session import Sessions
 from app.store.shards import advance_shard, leave_shard
 from app.store.units import (
@@ -38,7 +38,7 @@ from app.store.units import (
 )
 from workers.comparing import compare_job
 from workers.gates import POISON_LOSSES, Suspects, first_of
-from workers.rereading import can_reread, reread_shard
+from workers.rereading import reread_shard
 
 log = logging.getLogger("syphus.run")
 
@@ -157,10 +157,10 @@ class ShardRun:
     async def _take_back(self) -> bool:
         """Do what a rerun begins with; False where that did not come to its end."""
         lease, desk = self.claim.lease, self._desk
-        if can_reread(self.claim):
+        if lease.stage == Stage.GENERATE:
             return await reread_shard(desk.sessions, self.claim, desk.worker_id, desk.bucket, self._is_going)
         async with desk.sessions.begin() as session:
-            await forget_outcomes(session, lease, self.job.dataset_id, desk.bucket)
+            await forget_translations(session, lease, self.job.dataset_id, desk.bucket)
         return True
 
     async def _compare(self) -> None:
@@ -257,7 +257,7 @@ class ShardRun:
 
         left = await self._read_stored(Stage.GENERATE, units, read)
         items = [(unit, rounds) for unit, rounds in left if isinstance(unit, ItemUnit)]
-        asked, ended = await sort_items(self._desk.sessions, job, items, is_again=self.claim.lease.reset)
+        asked, ended = await sort_items(self._desk.sessions, job, items)
         await self._record(ended)
         return [Ask(self, Stage.GENERATE, unit, rounds=rounds) for unit, rounds in asked]
 

@@ -92,6 +92,11 @@ def explain_shortage(kept: int, wanted: int, replies: int, reasons: Sequence[str
     return f"{kept} of {_count(wanted, 'pair')} after {_count(replies, 'reply', 'replies')}{why}"
 
 
+def say_target(target: int) -> str:
+    """Why a good pair is not kept, under a target."""
+    return f"the job's target of {target} pairs was reached"
+
+
 def explain_target(target: int, kept: int = 0, offered: int = 0) -> str:
     """Why an item has fewer pairs than it gave, or was not asked: the job had all it was to have."""
     if offered:

@@ -22,7 +22,7 @@ from app.store.job_rules import order_comparison
 from app.store.jobs import get_job, move_job
 from app.store.models import Job
 from app.store.relations import prune_manual_relations
-from app.store.reopening import reopen_surplus
+from app.store.reopening import wake_surplus
 from app.store.session import Sessions
 from app.store.shards import WHOLE_SEQ, expire_leases, list_due_shards, mark_rung, renew_whole_shard
 from app.store.statistics import list_due_counts
@@ -222,7 +222,7 @@ async def _finish_job(sessions: Sessions, job_id: int) -> None:
         if job.state != "finalizing":
             await move_job(session, job, "finalizing")
         counts = (await read_tallies(session, [job_id]))[job_id]
-        if counts["pairs"] < job.policies.get("target_pairs", 0) and await reopen_surplus(session, job):
+        if counts["pairs"] < job.policies.get("target_pairs", 0) and await wake_surplus(session, job):
             await renew_whole_shard(session, job_id, is_wanted=needs_whole_job(job.relation_rule, job.stages))
             return
         if plan_filters(job.policies.get("filters")).job_rules and await order_comparison(session, job_id):

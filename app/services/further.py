@@ -31,9 +31,10 @@ def missing_pairs(job: JobContext, unit: ItemUnit) -> int | None:
 
 
 def most_of_reply(job: JobContext, unit: ItemUnit) -> int | None:
-    """How many pairs of the next reply are kept: no more than the kind allows, and than are missing."""
+    """How many pairs of the next reply are kept: no more than the kind allows, than are missing, than have room."""
     asked = missing_pairs(job, unit) if unit.mending is None else unit.mending.pairs
-    bounds = [bound for bound in (job.most_pairs, asked) if bound is not None]
+    room = None if unit.most_pairs is None else max(0, unit.most_pairs - len(unit.kept))
+    bounds = [bound for bound in (job.most_pairs, asked, room) if bound is not None]
     return min(bounds, default=None)
 
 

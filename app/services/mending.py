@@ -9,9 +9,7 @@ from app.services.claims import JobContext
 from app.services.further import end_replies, join_replies
 from app.services.grounding import Verdicts, find_wrong_claims, settle_outcome
 from app.services.units import ItemUnit, PaidCall
-from app.store.outcomes import Again, NewPair, Outcome, Reply
-
-REPAIR_RULE = "grounding"
+from app.store.outcomes import GROUNDING, Again, NewPair, Outcome, Reply
 
 
 def conclude_reply(job: JobContext, unit: ItemUnit, call: PaidCall, outcome: Outcome, rounds: int) -> Outcome:
@@ -71,7 +69,7 @@ def _note_repairs(pairs: tuple[NewPair, ...], gone: list[NewPair]) -> Iterator[N
         if len(gone) != len(pairs) or _pair_of(gone[place]) == _pair_of(pair):
             yield pair
         else:
-            repair = Repair(REPAIR_RULE, _pair_of(gone[place]), _pair_of(pair))
+            repair = Repair(GROUNDING, _pair_of(gone[place]), _pair_of(pair))
             yield replace(pair, repairs=(*pair.repairs, repair))
 
 

@@ -1,4 +1,4 @@
-"""Rereading: what a stored reply gives by the rules of now, beside what it gave when it was recorded.
+"""Rereading: what stored replies give by the rules of now, beside what they gave when they were recorded.
 
 A dry run shows these changes and a rerun makes them: both come from `compare`. What people decided about is in neither.
 """
@@ -9,17 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.pipeline.filtering import JOB_RULES
-from app.pipeline.grounding import read_grounding
+from app.pipeline.quotas import SHORT, explain_shortage
 from app.pipeline.values import Pair, Rejection
-from app.services.answers import ItemUnit, PaidCall, read_item_answer
 from app.services.claims import JobContext
-from app.store.outcomes import LONGEST_DETAIL, NewPair, Outcome
+from app.services.replaying import replay
+from app.store.kept import PLACE_TAKEN, refuse_surplus
+from app.store.outcomes import GROUNDING, LONGEST_DETAIL, NewPair, Outcome
 from app.store.rereading import KnownPair, ReadUnit
 
 BY_PARSER = "parser"
 """Stands for a rule where a reply gives a pair, or none any more, because it is read in another way."""
 
 Place = KnownPair | NewPair
+Refusal = tuple[int, Rejection]
+"""What was refused of a reply, with the call that brought it."""
+End = tuple[str, str | None, str | None]
+"""How an item ends: state, code and detail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,9 @@ class UnitChange:
 
     order: its pairs as they stand then
     kept: pairs that the rules would change, and that stay because people decided about them
-    rejections: all of them, where they change; None where they do not
-    state: (state, code, detail), None where it stays
+    regrouped: pairs of conversations that are counted otherwise, with the number of theirs
+    refusals, end: all that is refused then, and how the item ends; None leaves them as they are
+    most_pairs: how many pairs it may have from now on, where the job's target bounds them
     """
 
     unit: ReadUnit
@@ -75,69 +81,90 @@ class UnitChange:
     rewritten: tuple[Rewrite, ...] = ()
     reflagged: tuple[Reflagging, ...] = ()
     kept: tuple[KnownPair, ...] = ()
+    regrouped: tuple[tuple[KnownPair, int], ...] = ()
     order: tuple[Place, ...] = ()
-    rejections: tuple[Rejection, ...] | None = None
-    state: tuple[str, str | None, str | None] | None = None
+    refusals: tuple[Refusal, ...] | None = None
+    end: End | None = None
+    most_pairs: int | None = None
+
+    @property
+    def rejections(self) -> tuple[Rejection, ...] | None:
+        """All that is refused, where that changes; None where it does not."""
+        if self.refusals is None or not (self.refusals or self.unit.rejections):
+            return None
+        rejections = tuple(rejection for _, rejection in self.refusals)
+        return None if _tell(rejections) == _tell(self.unit.rejections) else rejections
+
+    @property
+    def state(self) -> End | None:
+        """How the item ends now; None where it ends as before, as one does of which nothing else changes."""
+        unit = self.unit
+        if self.end == (unit.state, unit.code, unit.detail):
+            return None
+        return self.end if self.removed or self.added or self.rejections is not None else None
+
+    @property
+    def bound(self) -> int | None:
+        """How many pairs the item may have from now on, where that is news."""
+        return None if self.most_pairs == self.unit.most_pairs else self.most_pairs
 
     @property
     def is_change(self) -> bool:
         """Whether anything is to be written."""
-        changed = self.removed or self.added or self.rewritten or self.reflagged
-        return bool(changed) or self.rejections is not None or self.state is not None
-
-
-def asks_further(job: JobContext) -> bool:
-    """Whether an item may take several replies: its number of pairs was ordered, or wrong claims are written again."""
-    is_mended = read_grounding(job.policies.get("grounding")).policy == "repair"
-    return is_mended or job.pairs_per_item is not None or job.target_pairs is not None
+        changed = self.removed or self.added or self.rewritten or self.reflagged or self.regrouped
+        return bool(changed) or self.rejections is not None or self.bound is not None
 
 
 def reread(job: JobContext, unit: ReadUnit) -> UnitChange:
-    """Read the stored reply of a unit by the rules of the job, and compare; nothing is asked."""
-    item = ItemUnit(unit.item_id, unit.sentences, sample=unit.sample, image_ids=unit.image_ids)
-    outcome = read_item_answer(job, item, PaidCall(unit.call_id, None), unit.raw)
-    return compare(unit, outcome)
+    """Read the stored replies of a unit by the rules of the job, and compare; nothing is asked."""
+    return compare(unit, replay(job, unit))
 
 
 def compare(unit: ReadUnit, outcome: Outcome) -> UnitChange:
     """What is to be changed so that the unit stands as the outcome has it; without a verdict nothing is."""
     if outcome.verdict is None:
-        return UnitChange(unit)
-    waiting: dict[Pair, deque[KnownPair]] = defaultdict(deque)
-    for known in unit.pairs:
-        waiting[known.origin].append(known)
-    order: list[Place] = []
-    met: list[tuple[KnownPair, NewPair]] = []
-    added: list[Addition] = []
-    refused_before = {rejection.pair: rejection.reason for rejection in unit.rejections if rejection.pair}
-    for new in outcome.pairs:
-        origin = origin_of(new)
-        if waiting[origin]:
-            known = waiting[origin].popleft()
-            met.append((known, new))
-            order.append(known)
-        else:
-            bare = Pair(origin.instruction, origin.response)
-            added.append(Addition(new, refused_before.get(bare, BY_PARSER)))
-            order.append(new)
-    left = [known for known in unit.pairs if any(known is each for each in waiting[known.origin])]
+        return UnitChange(unit, order=unit.pairs)
+    found = _find_known(unit, outcome.pairs)
+    met = [(known, new) for known, new in zip(found, outcome.pairs, strict=True) if known is not None]
+    ids = {known.id for known, _ in met}
+    left = [known for known in unit.pairs if known.id not in ids]
     staying = [known for known in left if known.is_kept]
+    order: list[Place] = [known or new for known, new in zip(found, outcome.pairs, strict=True)]
     for known in staying:
         order.insert(_find_place(order, known), known)
-    rejections = _without(outcome.rejections, staying)
-    return UnitChange(
+    refusals = _list_refusals(unit, outcome)
+    told = [rejection for _, rejection in refusals]
+    change = UnitChange(
         unit,
-        removed=tuple(_remove(known, outcome.rejections) for known in left if not known.is_kept),
-        added=tuple(added),
+        removed=tuple(_remove(known, told) for known in left if not known.is_kept),
+        added=tuple(_add(new, unit) for known, new in zip(found, outcome.pairs, strict=True) if known is None),
         rewritten=tuple(_rewrite(known, new) for known, new in met if not known.is_kept and _differs(known, new)),
         reflagged=tuple(_reflag(known, new) for known, new in met if not known.is_kept and _is_news(known, new)),
         kept=(
             *staying,
             *(known for known, new in met if known.is_kept and (_differs(known, new) or _is_news(known, new))),
         ),
+        regrouped=tuple((known, new.conversation) for known, new in met if known.conversation != new.conversation),
         order=tuple(order),
-        rejections=None if _tell(rejections) == _tell(unit.rejections) else rejections,
-        state=_judge(unit, outcome, has_pairs=bool(order)),
+        refusals=_without(refusals, staying),
+    )
+    wanted = outcome.pairs_per_item
+    if wanted is not None:
+        change = leave_out(change, min(len(order) - wanted, len(change.added)), PLACE_TAKEN)
+    return replace(change, end=_end(change, outcome))
+
+
+def leave_out(change: UnitChange, surplus: int, detail: str) -> UnitChange:
+    """The change without the last `surplus` of its new pairs, which are refused for the reason of `detail`."""
+    if surplus <= 0:
+        return change
+    gone = change.added[len(change.added) - surplus :]
+    refusals = tuple((change.unit.call_id, refuse_surplus(each.pair, detail)) for each in gone)
+    return replace(
+        change,
+        added=change.added[: len(change.added) - surplus],
+        order=tuple(each for each in change.order if not any(each is one.pair for one in gone)),
+        refusals=(*(change.refusals or ()), *refusals),
     )
 
 
@@ -150,10 +177,48 @@ def place(change: UnitChange) -> list[tuple[Place, int]]:
 
 
 def origin_of(new: NewPair) -> Pair:
-    """What the model wrote."""
-    if new.repairs:
-        return replace(new.repairs[0].before, conversation=new.conversation)
+    """What the model wrote; of a pair that mends another that pair itself."""
+    for repair in new.repairs:
+        if repair.rule != GROUNDING:
+            return replace(repair.before, conversation=new.conversation)
     return Pair(new.instruction, new.response, new.conversation)
+
+
+def _find_known(unit: ReadUnit, pairs: Sequence[NewPair]) -> list[KnownPair | None]:
+    """Which stored pair each new one is: what the same call wrote, first in the same conversation, then in any."""
+    found: list[KnownPair | None] = [None] * len(pairs)
+    left = list(unit.pairs)
+    for is_exact in (True, False):
+        waiting: dict[tuple[int, Pair], deque[KnownPair]] = defaultdict(deque)
+        for known in left:
+            origin = known.origin if is_exact else _bare(known.origin)
+            waiting[known.call_id or unit.call_id, origin].append(known)
+        for place, new in enumerate(pairs):
+            origin = origin_of(new) if is_exact else _bare(origin_of(new))
+            same = waiting.get((new.call_id or unit.call_id, origin))
+            if found[place] is None and same:
+                found[place] = same.popleft()
+        left = [known for known in left if not any(known is each for each in found)]
+        if not left:
+            break
+    return found
+
+
+def _bare(pair: Pair) -> Pair:
+    return Pair(pair.instruction, pair.response)
+
+
+def _list_refusals(unit: ReadUnit, outcome: Outcome) -> list[Refusal]:
+    """All that is refused, each with its call."""
+    call_id = outcome.call_id or unit.call_id
+    refusals = [(call_id, rejection) for rejection in outcome.rejections]
+    return refusals + [(reply.call_id, rejection) for reply in outcome.earlier for rejection in reply.rejections]
+
+
+def _add(new: NewPair, unit: ReadUnit) -> Addition:
+    origin, texts = _bare(origin_of(new)), Pair(new.instruction, new.response)
+    reasons = [rejection.reason for rejection in unit.rejections if rejection.pair in (origin, texts)]
+    return Addition(new, reasons[-1] if reasons else BY_PARSER)
 
 
 def _find_place(order: Sequence[Place], known: KnownPair) -> int:
@@ -166,18 +231,20 @@ def _find_place(order: Sequence[Place], known: KnownPair) -> int:
 
 def _remove(known: KnownPair, rejections: Iterable[Rejection]) -> Removal:
     for rejection in rejections:
-        if rejection.pair is not None and _is_same(rejection.pair, known.origin):
+        if _is_about(rejection, known):
             return Removal(known, rejection.reason, rejection.detail)
     return Removal(known, BY_PARSER, "the reply is read in another way and does not give it any more")
 
 
-def _without(rejections: Iterable[Rejection], staying: Sequence[KnownPair]) -> tuple[Rejection, ...]:
+def _without(refusals: Iterable[Refusal], staying: Sequence[KnownPair]) -> tuple[Refusal, ...]:
     """A pair that stays is not refused beside it."""
-    return tuple(
-        rejection
-        for rejection in rejections
-        if rejection.pair is None or not any(_is_same(rejection.pair, known.origin) for known in staying)
-    )
+    return tuple(each for each in refusals if not any(_is_about(each[1], known) for known in staying))
+
+
+def _is_about(rejection: Rejection, known: KnownPair) -> bool:
+    """Whether it refuses what the model wrote, or what repairs made of that."""
+    pair = rejection.pair
+    return pair is not None and _bare(pair) in (_bare(known.origin), _bare(known.texts))
 
 
 def _rewrite(known: KnownPair, new: NewPair) -> Rewrite:
@@ -229,11 +296,13 @@ def _tell(rejections: Iterable[Rejection]) -> Counter[tuple[str, str, str, str |
     )
 
 
-def _judge(unit: ReadUnit, outcome: Outcome, *, has_pairs: bool) -> tuple[str, str | None, str | None] | None:
-    detail = outcome.detail[:LONGEST_DETAIL] if outcome.detail else None
-    verdict = ("done", None, None) if has_pairs else (outcome.verdict or unit.state, outcome.code, detail)
-    return None if verdict == (unit.state, unit.code, unit.detail) else verdict
-
-
-def _is_same(one: Pair, other: Pair) -> bool:
-    return (one.instruction, one.response) == (other.instruction, other.response)
+def _end(change: UnitChange, outcome: Outcome) -> End:
+    """How the item ends with these pairs."""
+    pairs, wanted = len(change.order), outcome.pairs_per_item or 0
+    if not pairs:
+        detail = outcome.detail[:LONGEST_DETAIL] if outcome.detail else None
+        return (outcome.verdict or change.unit.state, outcome.code, detail)
+    if pairs >= wanted:
+        return ("done", None, None)
+    reasons = [rejection.reason for reply in outcome.earlier for rejection in reply.rejections]
+    return ("done", SHORT, explain_shortage(pairs, wanted, len(outcome.earlier), reasons)[:LONGEST_DETAIL])

@@ -13,9 +13,11 @@ from app.services.comparing import compare_questions
 from app.services.effects import DIRECTIONS, Cause, Effect, list_differences, list_effects, mark, show_effect
 from app.services.foreseeing import Foresight, OpenSession, open_foresight
 from app.services.rereading import UnitChange, reread
+from app.services.surplus import Ration
 from app.store.comparisons import Question
 from app.store.foresight import Difference
 from app.store.rereading import ReadUnit, read_units
+from app.store.tallies import read_tallies
 
 BATCH_ITEMS = 250
 
@@ -52,7 +54,7 @@ class Preview:
     def add(self, change: UnitChange) -> None:
         """Count what a new reading changes about an item."""
         unit = change.unit
-        self.counts["replies"] += 1
+        self.counts["replies"] += len(unit.replies)
         self.counts["items_changed"] += change.is_change
         self.counts["pairs_before"] += len(unit.pairs)
         self.counts["pairs_after"] += len(change.order)
@@ -93,8 +95,9 @@ async def preview_rerun(
     job are on, or have found something, their pass is made in a transaction that is taken back.
     """
     preview = Preview(wanted)
+    ration = await _plan_ration(open_session, job, positions)
     async with open_foresight(open_session, job) as foresight:
-        batches = _read_all(preview, open_session, job, positions, foresight)
+        batches = _read_all(preview, open_session, job, positions, foresight, ration)
         if foresight is None or not foresight.plan.job_rules:
             async for _ in batches:
                 pass
@@ -132,24 +135,45 @@ def show_preview(preview: Preview, job: JobContext, start: str) -> dict[str, Any
     }  # fmt: skip
 
 
+async def _plan_ration(open_session: OpenSession, job: JobContext, positions: Sequence[int]) -> Ration | None:
+    """Which new pairs a target leaves room for: that needs all items to be read before."""
+    if job.target_pairs is None:
+        return None
+    async with open_session() as session:
+        ration = Ration(job.target_pairs, (await read_tallies(session, [job.job_id]))[job.job_id]["pairs"])
+    for start in range(0, len(positions), BATCH_ITEMS):
+        async with open_session() as session:
+            units = await read_units(session, job.job_id, job.dataset_id, positions[start : start + BATCH_ITEMS])
+        await asyncio.to_thread(_weigh_all, ration, job, units)
+    return ration
+
+
+def _weigh_all(ration: Ration, job: JobContext, units: Sequence[ReadUnit]) -> None:
+    for unit in units:
+        ration.weigh(reread(job, unit))
+
+
 async def _read_all(
     preview: Preview,
     open_session: OpenSession,
     job: JobContext,
     positions: Sequence[int],
     foresight: Foresight | None,
+    ration: Ration | None,
 ) -> AsyncIterator[list[Question]]:
     """Count what changes batch by batch; the questions that would stand then, where they are to be compared."""
     for start in range(0, len(positions), BATCH_ITEMS):
         batch = positions[start : start + BATCH_ITEMS]
         async with open_session() as session:
             units = await read_units(session, job.job_id, job.dataset_id, batch)
-        changes = await asyncio.to_thread(_add_all, preview, job, units)
+        changes = await asyncio.to_thread(_add_all, preview, job, units, ration)
         yield [] if foresight is None else await foresight.follow(batch, changes)
 
 
-def _add_all(preview: Preview, job: JobContext, units: Sequence[ReadUnit]) -> list[UnitChange]:
+def _add_all(preview: Preview, job: JobContext, units: Sequence[ReadUnit], ration: Ration | None) -> list[UnitChange]:
     changes = [reread(job, unit) for unit in units]
+    if ration is not None:
+        changes = [ration.bound(change) for change in changes]
     for change in changes:
         preview.add(change)
     return changes

@@ -13,7 +13,6 @@ from app.services.claims import JobContext, read_context
 from app.services.filters import check_filters_of_kind, plan_of_kind
 from app.services.kinds import kind_of
 from app.services.planning import check_relation_rule
-from app.services.rereading import asks_further
 from app.store import models
 from app.store.job_rules import forget_job_rules
 from app.store.relations import forget_manual_relations
@@ -90,12 +89,6 @@ async def plan_preview(session: AsyncSession, job: models.Job, rerun: Rerun) -> 
         message = "Only what a rerun from 'filter' or 'parse' changes can be told before it is done."
         raise InvalidRequestError(message, errors=[Fault("/from", "not_offered", message)])
     context = await read_context(session, job, 0)
-    if asks_further(context):
-        message = (
-            "Items of this job may take several replies (target_pairs, pairs_per_item, grounding that repairs), and a "
-            "rerun may ask for more; what it would change is not told in advance."
-        )
-        raise ConflictError(message, code="not_previewed")
     if rerun.filters is None:
         return context
     kind = kind_of((await session.get_one(models.Dataset, job.dataset_id)).kind)

@@ -11,7 +11,8 @@ from app.pipeline.translating import source_fingerprint
 from app.pipeline.values import Pair, Stage
 from app.services.rereading import Reflagging, UnitChange, place
 from app.store.edits import Change, lock_pairs, write_changes
-from app.store.outcomes import NewPair, Outcome, insert_knowledge, insert_pairs, insert_rejections
+from app.store.outcomes import NewPair, Outcome, Reply, insert_knowledge, insert_pairs, insert_rejections
+from app.store.quotas import note_bounds
 from app.store.revising import (
     Move,
     NewState,
@@ -20,6 +21,7 @@ from app.store.revising import (
     forget_rejections,
     forget_repairs,
     move_pairs,
+    regroup_pairs,
     set_states,
 )
 from app.store.tallies import add_tallies
@@ -36,14 +38,16 @@ async def make_changes(session: AsyncSession, job_id: int, changes: Sequence[Uni
     await delete_pairs(session, job_id, gone, tallies)
     moves, coming = _find_places(changes)
     await move_pairs(session, job_id, moves)
+    await regroup_pairs(session, [(known.id, number) for c in changes for known, number in c.regrouped])
     await insert_pairs(session, [_bring(job_id, c, pairs) for c, pairs in coming if pairs], tallies)
     await _rewrite(session, job_id, changes)
     again = [c for c in changes if c.rejections is not None]
     if again:
-        await forget_rejections(session, job_id, [(c.unit.item_id, c.unit.call_id) for c in again], tallies)
+        await forget_rejections(session, job_id, [c.unit.item_id for c in again], tallies)
         await insert_rejections(session, [_bring(job_id, c, ()) for c in again], tallies)
-    states = [NewState(c.unit.item_id, c.unit.sample, c.unit.state, *c.state) for c in changes if c.state is not None]
+    states = [NewState(c.unit.item_id, (c.unit.state, c.unit.code), *c.state) for c in changes if c.state is not None]
     await set_states(session, job_id, states, tallies)
+    await note_bounds(session, [(c.unit.call_id, c.bound) for c in changes if c.bound is not None])
     await add_tallies(session, tallies, bucket)
 
 
@@ -103,15 +107,15 @@ def _know(new: NewPair | None, marks: Reflagging | None) -> NewPair:
 
 
 def _bring(job_id: int, change: UnitChange, pairs: Sequence[NewPair]) -> Outcome:
-    """What is new of a unit, as its reply brought it."""
+    """What is new of a unit, as its replies brought it."""
     unit = change.unit
     return Outcome(
         job_id,
         Stage.GENERATE,
         unit.item_id,
         unit.sample,
-        None,
+        unit.state,
         unit.call_id,
         pairs=tuple(pairs),
-        rejections=change.rejections or (),
+        earlier=() if pairs else tuple(Reply(call_id, (), (refused,)) for call_id, refused in change.refusals or ()),
     )

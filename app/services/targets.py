@@ -17,17 +17,9 @@ Counted = tuple[ItemUnit, int]
 
 
 async def sort_items(
-    sessions: Sessions, job: JobContext, items: Sequence[Counted], *, is_again: bool = False
+    sessions: Sessions, job: JobContext, items: Sequence[Counted]
 ) -> tuple[list[Counted], list[Outcome]]:
-    """The items that are to be asked, and the ends of those that are not: asked often enough, or needed no more.
-
-    is_again: whether stored answers are worked again, so that none is asked to be mended
-    """
-    unmended = [end_item(job, unit) for unit, _ in items if is_again and unit.mending is not None]
-    if unmended:
-        items = [(unit, rounds) for unit, rounds in items if unit.mending is None]
-        asked, ended = await sort_items(sessions, job, items)
-        return asked, [*unmended, *ended]
+    """The items that are to be asked, and the ends of those that are not: asked often enough, or needed no more."""
     if job.target_pairs is not None and items:
         async with sessions() as session:
             progress = (await read_progress(session, [job.job_id]))[job.job_id]

@@ -27,6 +27,7 @@ IS_DECIDED = f"""
         SELECT 1 FROM pair o WHERE o.translation_of = {{pair}}.id AND {IS_KEPT.format(pair="o")}))
 """  # noqa: S608  # only constants are put in
 """Whether a person decided about the English `{pair}` or a translation of it."""
+PLACE_TAKEN = "a pair that a person decided about has its place"
 
 _LIST = text(
     f"""
@@ -86,16 +87,16 @@ def _place_among(outcome: Outcome, kept: KeptPairs) -> Outcome:
     places = kept.place([(pair.ordinal, (pair.instruction, pair.response)) for pair in outcome.pairs], most)
     placed = list(zip(outcome.pairs, places, strict=True))
     pairs = tuple(replace(pair, ordinal=place) for pair, place in placed if place is not None)
-    rejections = (*outcome.rejections, *(_refuse(pair) for pair, place in placed if place is None))
+    rejections = (*outcome.rejections, *(refuse_surplus(pair, PLACE_TAKEN) for pair, place in placed if place is None))
     around = replace(outcome, pairs=pairs, rejections=rejections)
     if outcome.verdict == "done":
         return around
     return replace(around, verdict="done", code=None, detail=None, ending=Ending(None, None, outcome.end.call_id))
 
 
-def _refuse(pair: NewPair) -> Rejection:
+def refuse_surplus(pair: NewPair, detail: str) -> Rejection:
+    """A good pair that there is no room for."""
     texts = Pair(pair.instruction, pair.response, pair.conversation)
-    detail = "a pair that a person decided about has its place"
     return Rejection(SURPLUS, detail, f"{pair.instruction}\n{pair.response}", texts, pair.ordinal)
 
 

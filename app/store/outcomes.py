@@ -19,6 +19,8 @@ from app.store.sources import NewTranslation, Sources, find_replaced, lock_sourc
 from app.store.tallies import add_tallies
 
 LONGEST_DETAIL = 2_000
+GROUNDING = "grounding"
+"""The rule of a repair that put a pair which the model wrote anew in the place of a wrong one."""
 
 
 @dataclass(frozen=True, slots=True)

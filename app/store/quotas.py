@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pipeline.quotas import SURPLUS, TARGET_REACHED, explain_target
-from app.pipeline.values import Pair, Rejection, Stage
-from app.store.kept import keep_reviewed
-from app.store.outcomes import Ending, NewPair, Outcome, record_outcomes
+from app.pipeline.quotas import TARGET_REACHED, explain_target, say_target
+from app.pipeline.values import Stage
+from app.store.kept import keep_reviewed, refuse_surplus
+from app.store.outcomes import Ending, Outcome, record_outcomes
 
 Place = tuple[int, int]
 """An item of a job, as (job, item)."""
@@ -66,6 +66,13 @@ _NOTE_MOST = text(
     JOIN item_state st ON st.job_id = a.job_id AND st.stage = 'generate' AND st.item_id = a.item_id AND st.sample = 0
         AND st.call_id = a.call_id
     WHERE call.id = a.call_id AND call.most_pairs IS DISTINCT FROM a.most
+    """
+)
+_NOTE_BOUNDS = text(
+    """
+    UPDATE call SET most_pairs = a.most
+    FROM unnest(CAST(:calls AS bigint[]), CAST(:mosts AS int[])) AS a (call_id, most)
+    WHERE call.id = a.call_id
     """
 )
 # A reply that came too late to be one of those its item ended with, though it was asked for before the last of them.
@@ -128,6 +135,13 @@ async def read_progress(session: AsyncSession, job_ids: Collection[int]) -> dict
     return {job_id: Progress(*counts.get(job_id, (0, 0)), under_way=under_way[job_id]) for job_id in job_ids}
 
 
+async def note_bounds(session: AsyncSession, bounds: Sequence[tuple[int, int]]) -> None:
+    """Note how many pairs items may have, each by the call that ended it."""
+    if bounds:
+        parameters = {"calls": [call_id for call_id, _ in bounds], "mosts": [most for _, most in bounds]}
+        await session.execute(_NOTE_BOUNDS, parameters)
+
+
 async def _keep_to_targets(session: AsyncSession, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes, those of jobs with a target with as many pairs as it leaves room for."""
     bound = [o for o in outcomes if o.target_pairs is not None and o.verdict is not None and o.stage == Stage.GENERATE]
@@ -169,17 +183,11 @@ def _cut_outcome(outcome: Outcome, left: int, there: Collection[int]) -> tuple[O
         outcome,
         verdict="done" if pairs or there else "skipped",
         pairs=pairs,
-        rejections=(*outcome.rejections, *(_refuse(pair, target) for pair in surplus)),
+        rejections=(*outcome.rejections, *(refuse_surplus(pair, say_target(target)) for pair in surplus)),
         ending=Ending(TARGET_REACHED, detail, outcome.end.call_id),
         most_pairs=len(there) + left,
     )
     return cut, left
-
-
-def _refuse(pair: NewPair, target: int) -> Rejection:
-    texts = Pair(pair.instruction, pair.response, pair.conversation)
-    detail = f"the job's target of {target} pairs was reached"
-    return Rejection(SURPLUS, detail, f"{pair.instruction}\n{pair.response}", texts, pair.ordinal)
 
 
 async def _note_ends(session: AsyncSession, outcomes: Sequence[Outcome]) -> None:

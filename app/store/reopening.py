@@ -9,10 +9,7 @@ from app.pipeline.quotas import SHORT, TARGET_REACHED
 from app.store.models import Job
 from app.store.tallies import add_tallies
 
-_CHOSEN = """
-    st.job_id = :job_id AND st.stage = 'generate' AND st.sample = 0 AND st.code = ANY(:codes)
-        AND (st.call_id IS NOT NULL OR NOT :asked_only)
-"""
+_CHOSEN = "st.job_id = :job_id AND st.stage = 'generate' AND st.sample = 0 AND st.code = ANY(:codes)"
 # Rejections go because they are found again when the replies are read; those of calls set aside before stay.
 _REOPEN = text(
     f"""
@@ -31,7 +28,7 @@ _REOPEN = text(
             AND c.id = r.call_id AND c.state IN ('ok', 'recovered')
         RETURNING r.reason
     ), freed AS (
-        UPDATE call SET most_pairs = :most, handlings = CASE WHEN :afresh THEN 0 ELSE handlings END FROM gone
+        UPDATE call SET most_pairs = NULL, handlings = 0 FROM gone
         WHERE call.job_id = :job_id AND call.item_id = gone.item_id AND call.stage = 'generate' AND call.sample = 0
             AND call.state IN ('ok', 'recovered')
     )
@@ -40,6 +37,29 @@ _REOPEN = text(
     UNION ALL SELECT 'rejected', count(*) FROM refused
     UNION ALL SELECT 'rejected.' || reason, count(*) FROM refused GROUP BY reason
     """  # noqa: S608  # only constants are put in
+)
+_WAKE = text(
+    """
+    WITH surplus AS (
+        SELECT st.item_id FROM item_state st
+        WHERE st.job_id = :job_id AND st.stage = 'generate' AND st.sample = 0 AND st.code = :code AND EXISTS (
+            SELECT 1 FROM call c WHERE c.job_id = :job_id AND c.item_id = st.item_id AND c.stage = 'generate'
+                AND c.sample = 0 AND c.state IN ('ok', 'recovered')
+                AND (c.most_pairs < CAST(:most AS int) OR (CAST(:most AS int) IS NULL AND c.most_pairs IS NOT NULL)))
+    ), freed AS (
+        UPDATE call SET most_pairs = CAST(:most AS int) FROM surplus
+        WHERE call.job_id = :job_id AND call.item_id = surplus.item_id AND call.stage = 'generate' AND call.sample = 0
+            AND call.state IN ('ok', 'recovered')
+    ), woken AS (
+        UPDATE shard SET state = 'ready', stage = 'generate', reset = true, not_before = NULL, rung_at = NULL
+        WHERE job_id = :job_id AND seq >= 0 AND EXISTS (
+            SELECT 1 FROM unnest(shard.positions) AS due (position)
+            JOIN item i ON i.dataset_id = :dataset_id AND i.position = due.position
+            JOIN surplus ON surplus.item_id = i.id
+        )
+    )
+    SELECT count(*) FROM surplus
+    """
 )
 
 
@@ -53,28 +73,23 @@ async def reopen_short_items(session: AsyncSession, job: Job, kept: int) -> int:
     target = job.policies.get("target_pairs")
     if target is not None and kept < target:
         codes.append(TARGET_REACHED)
-    return await _reopen(session, job, codes, asked_only=False, afresh=True, most=None)
-
-
-async def reopen_surplus(session: AsyncSession, job: Job) -> int:
-    """Let the surplus of stored replies take the place of pairs that are gone; nothing is asked for it."""
-    most = job.policies.get("pairs_per_item")
-    return await _reopen(session, job, [TARGET_REACHED], asked_only=True, afresh=False, most=most)
-
-
-async def _reopen(
-    session: AsyncSession, job: Job, codes: list[str], *, asked_only: bool, afresh: bool, most: int | None
-) -> int:
-    parameters = {
-        "job_id": job.id,
-        "dataset_id": job.dataset_id,
-        "codes": codes,
-        "asked_only": asked_only,
-        "afresh": afresh,
-        "most": most,
-    }
     tallies: Counter[tuple[int, str]] = Counter()
+    parameters = {"job_id": job.id, "dataset_id": job.dataset_id, "codes": codes}
     for key, n in await session.execute(_REOPEN, parameters):
         tallies[job.id, key] -= n
     await add_tallies(session, tallies, 0)
     return -sum(n for (_, key), n in tallies.items() if key.startswith("items."))
+
+
+async def wake_surplus(session: AsyncSession, job: Job) -> int:
+    """Let the surplus of stored replies take the place of pairs that are gone: these replies are read once more.
+
+    Nothing is asked for it. Answers how many items there were; each is woken once, until its surplus is refused anew.
+    """
+    parameters = {
+        "job_id": job.id,
+        "dataset_id": job.dataset_id,
+        "code": TARGET_REACHED,
+        "most": job.policies.get("pairs_per_item"),
+    }
+    return int((await session.execute(_WAKE, parameters)).scalar_one())

@@ -1,4 +1,4 @@
-"""Units of work that a stored reply decided, with all that it led to: what a rerun compares a new reading with."""
+"""Units of work that stored replies decided, with all that these led to: what a rerun compares a new reading with."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.values import Finding, Pair, Rejection, Repair
 from app.store.kept import IS_KEPT
+from app.store.outcomes import GROUNDING
 from app.store.reading import AnyRow
 
 
@@ -19,6 +20,7 @@ class KnownPair:
     origin: what the model wrote
     repairs: what rules made of that when it was stored
     is_kept: whether a person, or a person's rule, has decided about it or about a translation of it
+    call_id: the call that brought it; None is the one that decided its unit
     """
 
     id: int
@@ -31,13 +33,25 @@ class KnownPair:
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
     is_kept: bool = False
+    call_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """The raw body of a reply, and the call that brought it."""
+
+    call_id: int
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ReadUnit:
-    """An item whose state a stored reply decided, by that reply.
+    """An item that ended, with the stored replies that count of it.
 
+    call_id: the reply that ended it
+    replies: in the order of their calls; those that were superseded are left out
     free_ordinal: the first that no pair of the item has, whatever call it came with
+    most_pairs: how many it may have, where the job's target left no room for more
     """
 
     item_id: int
@@ -46,24 +60,32 @@ class ReadUnit:
     sentences: str
     image_ids: tuple[str, ...]
     call_id: int
-    raw: bytes
+    replies: tuple[StoredReply, ...]
     state: str
     code: str | None
     detail: str | None
     pairs: tuple[KnownPair, ...]
     rejections: tuple[Rejection, ...]
     free_ordinal: int
+    most_pairs: int | None = None
 
 
 _UNITS = text(
     """
-    SELECT i.id, i.position, st.sample, i.sentences, i.image_ids, st.call_id, c.raw, st.state, st.code, st.detail
+    SELECT i.id, i.position, st.sample, i.sentences, i.image_ids, st.call_id, st.state, st.code, st.detail
     FROM item i
-    JOIN item_state st ON st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = i.id
-        AND st.state IN ('done', 'failed')
-    JOIN call c ON c.id = st.call_id AND c.raw IS NOT NULL AND c.state IN ('ok', 'recovered')
+    JOIN item_state st ON st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = i.id AND st.sample = 0
+        AND st.state IN ('done', 'failed', 'skipped') AND st.call_id IS NOT NULL
     WHERE i.dataset_id = :dataset_id AND i.position = ANY(:positions)
-    ORDER BY i.position, st.sample
+    ORDER BY i.position
+    """
+)
+_REPLIES = text(
+    """
+    SELECT id, item_id, raw, most_pairs FROM call
+    WHERE job_id = :job_id AND item_id = ANY(:items) AND stage = 'generate' AND sample = 0 AND raw IS NOT NULL
+        AND state IN ('ok', 'recovered')
+    ORDER BY id
     """
 )
 _PAIRS = text(
@@ -86,8 +108,11 @@ _EDITS = text(
 _FINDINGS = text("SELECT pair_id, code, detail, evidence FROM pair_finding WHERE pair_id = ANY(:ids) ORDER BY id")
 _REJECTIONS = text(
     """
-    SELECT item_id, call_id, reason, detail, instruction, response, text FROM rejection
-    WHERE job_id = :job_id AND item_id = ANY(:items) AND stage = 'generate' ORDER BY id
+    SELECT r.item_id, r.reason, r.detail, r.instruction, r.response, r.text
+    FROM rejection r LEFT JOIN call c ON c.id = r.call_id
+    WHERE r.job_id = :job_id AND r.item_id = ANY(:items) AND r.stage = 'generate'
+        AND c.state IS DISTINCT FROM 'superseded'
+    ORDER BY r.id
     """
 )
 _LOCK = text(
@@ -108,30 +133,48 @@ async def lock_items(session: AsyncSession, job_id: int, items: Sequence[int]) -
 
 
 async def read_units(session: AsyncSession, job_id: int, dataset_id: int, positions: Sequence[int]) -> list[ReadUnit]:
-    """The units of these positions that a stored reply decided, in order; others are left out."""
+    """The units of these positions that stored replies decided, in order; others are left out."""
     parameters = {"job_id": job_id, "dataset_id": dataset_id, "positions": list(positions)}
     rows = (await session.execute(_UNITS, parameters)).all()
-    items = {"job_id": job_id, "items": [row[0] for row in rows]}
-    pairs = (await session.execute(_PAIRS, items)).all() if rows else []
+    if not rows:
+        return []
+    items = {"job_id": job_id, "items": [row.id for row in rows]}
+    replies: dict[int, list[AnyRow]] = defaultdict(list)
+    for row in await session.execute(_REPLIES, items):
+        replies[row.item_id].append(row)
+    pairs = (await session.execute(_PAIRS, items)).all()
     known = await _know_pairs(session, pairs)
-    rejections: dict[tuple[int, int | None], list[Rejection]] = defaultdict(list)
-    for row in (await session.execute(_REJECTIONS, items)) if rows else ():
-        rejections[row.item_id, row.call_id].append(_to_rejection(row))
-    last: dict[int, int] = {}
-    for row in pairs:
-        last[row.item_id] = max(last.get(row.item_id, -1), row.ordinal)
-    return [
-        ReadUnit(
-            row[0], row[1], row[2], row[3], tuple(row[4]), row[5], row[6], row[7], row[8], row[9],
-            tuple(known[row[0], row[5]]),
-            tuple(rejections[row[0], row[5]]),
-            last.get(row[0], -1) + 1,
-        )
-        for row in rows
-    ]  # fmt: skip
+    rejections: dict[int, list[Rejection]] = defaultdict(list)
+    for row in await session.execute(_REJECTIONS, items):
+        rejections[row.item_id].append(_to_rejection(row))
+    return [_to_unit(row, replies[row.id], known[row.id], rejections[row.id]) for row in rows if replies[row.id]]
 
 
-async def _know_pairs(session: AsyncSession, rows: Sequence[AnyRow]) -> dict[tuple[int, int | None], list[KnownPair]]:
+def _to_unit(
+    row: AnyRow, replies: Sequence[AnyRow], pairs: Sequence[KnownPair], rejections: Sequence[Rejection]
+) -> ReadUnit:
+    """What stands of an item; pairs that other calls brought are left alone."""
+    calls = {reply.id for reply in replies}
+    return ReadUnit(
+        item_id=row.id,
+        position=row.position,
+        sample=row.sample,
+        sentences=row.sentences,
+        image_ids=tuple(row.image_ids),
+        call_id=row.call_id if row.call_id in calls else replies[-1].id,
+        replies=tuple(StoredReply(reply.id, reply.raw) for reply in replies),
+        state=row.state,
+        code=row.code,
+        detail=row.detail,
+        pairs=tuple(pair for pair in pairs if pair.call_id in calls),
+        rejections=tuple(rejections),
+        free_ordinal=1 + max((pair.ordinal for pair in pairs), default=-1),
+        most_pairs=min((reply.most_pairs for reply in replies if reply.most_pairs is not None), default=None),
+    )
+
+
+async def _know_pairs(session: AsyncSession, rows: Sequence[AnyRow]) -> dict[int, list[KnownPair]]:
+    """Pairs by their item."""
     edits: dict[int, list[AnyRow]] = defaultdict(list)
     findings: dict[int, list[Finding]] = defaultdict(list)
     edited = [row.id for row in rows if row.has_edits]
@@ -140,20 +183,31 @@ async def _know_pairs(session: AsyncSession, rows: Sequence[AnyRow]) -> dict[tup
         edits[row.pair_id].append(row)
     for row in (await session.execute(_FINDINGS, {"ids": flagged})) if flagged else ():
         findings[row.pair_id].append(Finding(row.code, row.detail, row.evidence))
-    known: dict[tuple[int, int | None], list[KnownPair]] = defaultdict(list)
+    known: dict[int, list[KnownPair]] = defaultdict(list)
     for row in rows:
         texts = Pair(row.instruction, row.response, row.conversation)
         changes = edits.get(row.id, [])
-        known[row.item_id, row.call_id].append(
+        known[row.item_id].append(
             KnownPair(
                 row.id, row.ordinal, row.conversation, texts, row.status, tuple(row.flags),
-                _before(changes[0], row.conversation) if changes else texts,
+                _find_origin(changes, texts),
                 tuple(findings.get(row.id, ())),
                 tuple(_to_repair(change, row.conversation) for change in changes if change.kind == "repair"),
                 row.is_kept,
+                row.call_id,
             )
         )  # fmt: skip
     return known
+
+
+def _find_origin(changes: Sequence[AnyRow], texts: Pair) -> Pair:
+    """What the model wrote; a pair that mends another was written as it stood after that."""
+    if not changes:
+        return texts
+    first = changes[0]
+    if first.kind == "repair" and first.rule == GROUNDING:
+        return Pair(first.instruction_after, first.response_after, texts.conversation)
+    return _before(first, texts.conversation)
 
 
 def _before(change: AnyRow, conversation: int) -> Pair:

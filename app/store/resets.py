@@ -1,64 +1,46 @@
-"""Taking outcomes back, shard by shard, so that stored answers are read again or failures asked again."""
+"""Taking outcomes back, so that stored answers about translations are read again or failures asked again."""
 
 from collections import Counter
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pipeline.quotas import SHORT
 from app.store.kept import IS_KEPT
 from app.store.queue_tallies import count_pair
 from app.store.shards import Lease
 from app.store.tallies import add_tallies
 
 _ITEMS = "(SELECT id FROM item WHERE dataset_id = :dataset_id AND position = ANY(:positions))"
-_KEPT = IS_KEPT.format(pair="p")
 # What people decided about stays, and with it its translations; stale ones wait until they are asked for.
 _FORGET_PAIRS = text(
     f"""
-    WITH english AS (
-        SELECT p.id FROM pair p
-        WHERE p.job_id = :job_id AND p.item_id IN {_ITEMS} AND p.language = 'en' AND :all AND NOT {_KEPT}
-            AND NOT EXISTS (SELECT 1 FROM pair o WHERE o.translation_of = p.id AND {IS_KEPT.format(pair="o")})
-    ), gone AS (
-        DELETE FROM pair p WHERE p.job_id = :job_id AND p.item_id IN {_ITEMS} AND (
-            p.id IN (SELECT id FROM english) OR p.translation_of IN (SELECT id FROM english)
-            OR (p.language <> 'en' AND NOT {_KEPT} AND NOT 'stale' = ANY(p.flags) AND NOT EXISTS (
-                SELECT 1 FROM pair o WHERE o.id = p.translation_of
-                    AND (o.status = 'rejected' OR (:all AND {IS_KEPT.format(pair="o")})))))
+    WITH gone AS (
+        DELETE FROM pair p WHERE p.job_id = :job_id AND p.item_id IN {_ITEMS} AND p.language <> 'en'
+            AND NOT {IS_KEPT.format(pair="p")} AND NOT 'stale' = ANY(p.flags)
+            AND NOT EXISTS (SELECT 1 FROM pair o WHERE o.id = p.translation_of AND o.status = 'rejected')
         RETURNING p.language, p.status, p.flags, p.reviewed_at IS NOT NULL AS is_reviewed
     )
     SELECT language, status, flags, is_reviewed, count(*) FROM gone GROUP BY 1, 2, 3, 4
     """  # noqa: S608  # only constants are put in
 )
-_FORGET_REJECTIONS = text(
+_FORGET_REFUSALS = text(
     f"""
     WITH gone AS (
-        DELETE FROM rejection r WHERE job_id = :job_id AND item_id IN {_ITEMS} AND (:all OR stage = 'translate')
-            AND (stage <> 'generate' OR EXISTS (
-                SELECT 1 FROM item_state st
-                JOIN call won ON won.id = st.call_id AND won.raw IS NOT NULL AND won.state IN ('ok', 'recovered')
-                JOIN call c ON c.id = r.call_id AND c.state IN ('ok', 'recovered')
-                WHERE st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = r.item_id AND st.sample = 0))
-        RETURNING stage, reason
+        DELETE FROM rejection WHERE job_id = :job_id AND item_id IN {_ITEMS} AND stage = 'translate' RETURNING reason
     )
-    SELECT CASE stage WHEN 'generate' THEN 'rejected' ELSE 'refused' END, reason, count(*) FROM gone GROUP BY 1, 2
+    SELECT reason, count(*) FROM gone GROUP BY 1
     """  # noqa: S608  # only constants are put in
 )
 _FORGET_STATES = text(
     f"""
     WITH gone AS (
-        DELETE FROM item_state st WHERE job_id = :job_id AND item_id IN {_ITEMS}
-            AND (stage = 'translate' AND NOT EXISTS (
-                    SELECT 1 FROM pair p WHERE p.job_id = :job_id AND p.item_id = st.item_id AND p.ordinal = st.sample
-                        AND p.language = 'en' AND (p.status = 'rejected' OR (:all AND {_KEPT}))
-                ) OR (:all AND stage = 'generate' AND EXISTS (
-                SELECT 1 FROM call c WHERE c.id = st.call_id AND c.raw IS NOT NULL
-                    AND c.state IN ('ok', 'recovered'))))
-        RETURNING stage, state, code
+        DELETE FROM item_state st
+        WHERE job_id = :job_id AND item_id IN {_ITEMS} AND stage = 'translate' AND NOT EXISTS (
+            SELECT 1 FROM pair p WHERE p.job_id = :job_id AND p.item_id = st.item_id AND p.ordinal = st.sample
+                AND p.language = 'en' AND p.status = 'rejected')
+        RETURNING state
     )
-    SELECT CASE stage WHEN 'generate' THEN 'items' ELSE stage END || '.' || state, count(*) FROM gone GROUP BY 1
-    UNION ALL SELECT code, count(*) FROM gone WHERE code = '{SHORT}' GROUP BY code
+    SELECT state, count(*) FROM gone GROUP BY 1
     """  # noqa: S608  # only constants are put in
 )
 _CLEAR_RESET = text("UPDATE shard SET reset = false WHERE id = :shard_id AND fence = :fence AND state = 'leased'")
@@ -97,25 +79,17 @@ _FORGET_FAILURES = text(
 )
 
 
-async def forget_outcomes(session: AsyncSession, lease: Lease, dataset_id: int, bucket: int) -> None:
-    """Take back the outcomes of a shard from its stage on, where a stored answer can give them again.
-
-    Pairs that a person decided about stay.
-    """
-    parameters = {
-        "job_id": lease.job_id,
-        "dataset_id": dataset_id,
-        "positions": list(lease.positions),
-        "all": lease.stage == "generate",
-    }
+async def forget_translations(session: AsyncSession, lease: Lease, dataset_id: int, bucket: int) -> None:
+    """Take back the translations of a shard, which stored answers give again; those that people decided about stay."""
+    parameters = {"job_id": lease.job_id, "dataset_id": dataset_id, "positions": list(lease.positions)}
     tallies: Counter[tuple[int, str]] = Counter()
-    for family, reason, n in await session.execute(_FORGET_REJECTIONS, parameters):
-        tallies[lease.job_id, family] -= n
-        tallies[lease.job_id, f"{family}.{reason}"] -= n
-    for key, n in await session.execute(_FORGET_STATES, parameters):
-        tallies[lease.job_id, key] -= n
+    for reason, n in await session.execute(_FORGET_REFUSALS, parameters):
+        tallies[lease.job_id, "refused"] -= n
+        tallies[lease.job_id, f"refused.{reason}"] -= n
+    for state, n in await session.execute(_FORGET_STATES, parameters):
+        tallies[lease.job_id, f"translate.{state}"] -= n
     for language, status, flags, is_reviewed, n in await session.execute(_FORGET_PAIRS, parameters):
-        tallies[lease.job_id, "pairs" if language == "en" else f"translations.{language}"] -= n
+        tallies[lease.job_id, f"translations.{language}"] -= n
         count_pair(tallies, lease.job_id, language, status, flags, is_reviewed=is_reviewed, n=-n)
     await clear_reset(session, lease)
     await add_tallies(session, tallies, bucket)

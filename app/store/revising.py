@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.quotas import SHORT
 from app.store.queue_tallies import count_pair
 
 Tallies = Counter[tuple[int, str]]
@@ -27,11 +28,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class NewState:
-    """How an item ended, by the call that decided it before."""
+    """How an item ends by now; before: its state and code until then."""
 
     item_id: int
-    sample: int
-    state_before: str
+    before: tuple[str, str | None]
     state: str
     code: str | None
     detail: str | None
@@ -101,8 +101,8 @@ _FORGET_REJECTIONS = text(
     """
     WITH gone AS (
         DELETE FROM rejection r
-        USING unnest(CAST(:items AS bigint[]), CAST(:calls AS bigint[])) AS unit (item_id, call_id)
-        WHERE r.job_id = :job_id AND r.stage = 'generate' AND r.item_id = unit.item_id AND r.call_id = unit.call_id
+        WHERE r.job_id = :job_id AND r.stage = 'generate' AND r.item_id = ANY(:items) AND NOT EXISTS (
+            SELECT 1 FROM call c WHERE c.id = r.call_id AND c.state = 'superseded')
         RETURNING r.reason
     )
     SELECT reason, count(*) FROM gone GROUP BY 1
@@ -111,9 +111,16 @@ _FORGET_REJECTIONS = text(
 _SET_STATES = text(
     """
     UPDATE item_state st SET state = new.state, code = new.code, detail = new.detail
-    FROM unnest(CAST(:items AS bigint[]), CAST(:samples AS int[]), CAST(:states AS text[]), CAST(:codes AS text[]),
-        CAST(:details AS text[])) AS new (item_id, sample, state, code, detail)
-    WHERE st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = new.item_id AND st.sample = new.sample
+    FROM unnest(CAST(:items AS bigint[]), CAST(:states AS text[]), CAST(:codes AS text[]), CAST(:details AS text[]))
+        AS new (item_id, state, code, detail)
+    WHERE st.job_id = :job_id AND st.stage = 'generate' AND st.item_id = new.item_id AND st.sample = 0
+    """
+)
+_REGROUP = text(
+    """
+    UPDATE pair p SET conversation = new.conversation
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS smallint[])) AS new (id, conversation)
+    WHERE p.id = new.id OR p.translation_of = new.id
     """
 )
 _FORGET_REPAIRS = text("DELETE FROM pair_edit WHERE pair_id = ANY(:ids) AND kind = 'repair'")
@@ -153,11 +160,16 @@ async def move_pairs(session: AsyncSession, job_id: int, moves: Sequence[Move]) 
         await session.execute(back, items)
 
 
-async def forget_rejections(
-    session: AsyncSession, job_id: int, units: Sequence[tuple[int, int]], tallies: Tallies
-) -> None:
-    """Delete what was refused of replies given as (item, call)."""
-    parameters = {"job_id": job_id, "items": [item for item, _ in units], "calls": [call for _, call in units]}
+async def regroup_pairs(session: AsyncSession, pairs: Sequence[tuple[int, int]]) -> None:
+    """Count English pairs, given as (pair, conversation), and their translations to other conversations."""
+    if pairs:
+        parameters = {"ids": [pair_id for pair_id, _ in pairs], "numbers": [number for _, number in pairs]}
+        await session.execute(_REGROUP, parameters)
+
+
+async def forget_rejections(session: AsyncSession, job_id: int, items: Sequence[int], tallies: Tallies) -> None:
+    """Delete what was refused of items, but for replies that were superseded."""
+    parameters = {"job_id": job_id, "items": list(items)}
     for reason, n in await session.execute(_FORGET_REJECTIONS, parameters):
         tallies[job_id, "rejected"] -= n
         tallies[job_id, f"rejected.{reason}"] -= n
@@ -170,15 +182,15 @@ async def set_states(session: AsyncSession, job_id: int, states: Sequence[NewSta
     parameters = {
         "job_id": job_id,
         "items": [state.item_id for state in states],
-        "samples": [state.sample for state in states],
         "states": [state.state for state in states],
         "codes": [state.code for state in states],
         "details": [state.detail for state in states],
     }
     await session.execute(_SET_STATES, parameters)
     for state in states:
-        tallies[job_id, f"items.{state.state_before}"] -= 1
-        tallies[job_id, f"items.{state.state}"] += 1
+        for sign, (name, code) in ((-1, state.before), (1, (state.state, state.code))):
+            tallies[job_id, f"items.{name}"] += sign
+            tallies[job_id, SHORT] += sign * (code == SHORT)
 
 
 async def forget_repairs(session: AsyncSession, pair_ids: Sequence[int]) -> None:

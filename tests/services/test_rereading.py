@@ -10,7 +10,7 @@ from app.services.answers import ItemUnit, PaidCall, read_item_answer
 from app.services.claims import JobContext
 from app.services.rereading import UnitChange, place, reread
 from app.store.outcomes import NewPair
-from app.store.rereading import KnownPair, ReadUnit
+from app.store.rereading import KnownPair, ReadUnit, StoredReply
 from tests.services.test_answers import job, reply
 
 _SAID = (
@@ -50,7 +50,7 @@ def _store(context: JobContext, **changes: object) -> ReadUnit:
         "a car",
         (),
         9,
-        _RAW,
+        (StoredReply(9, _RAW),),
         outcome.verdict,
         outcome.code,
         outcome.detail,
@@ -190,7 +190,7 @@ def test_two_pairs_of_the_same_words_are_told_apart_by_their_order() -> None:
         KnownPair(200 + n, n, 0, twice, "accepted", new.flags, twice, new.findings)
         for n, new in enumerate(outcome.pairs)
     )
-    unit = ReadUnit(1, 0, 0, "a car", (), 9, raw, "done", None, None, known, (), 2)
+    unit = ReadUnit(1, 0, 0, "a car", (), 9, (StoredReply(9, raw),), "done", None, None, known, (), 2)
     assert not reread(loose, unit).is_change
     change = reread(job(), unit)
     assert [gone.pair.id for gone in change.removed] == [201]
@@ -198,7 +198,7 @@ def test_two_pairs_of_the_same_words_are_told_apart_by_their_order() -> None:
 
 def test_a_reply_that_cannot_be_read_changes_nothing() -> None:
     unit = _store(job())
-    assert not reread(job(), replace(unit, raw=b"{")).is_change
+    assert not reread(job(), replace(unit, replies=(StoredReply(9, b"{"),))).is_change
 
 
 def test_repairs_and_rejections_of_the_unit_are_what_was_stored() -> None:
