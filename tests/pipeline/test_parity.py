@@ -44,10 +44,34 @@ _CODES = {
     "direction marks": {"bidi", "wrong_language"},
 }
 
+_WHY = {"de": "Warum denn?", "ko": "왜 그런가요?", "ar": "لماذا؟", "zh": "为什么？", "ja": "なぜですか。"}
+
 
 def judge(source: Pair, translated: Pair, language: str, glossary: Glossary | None = None) -> set[str]:
     found = find_faults(source, translated, language, _DETECTOR, glossary or Glossary())
     return {finding.code for finding in found}
+
+
+@pytest.mark.parametrize("language", TARGETS)
+@pytest.mark.parametrize("entry", load_translations("everyday"), ids=lambda entry: entry.source.response[:40])
+def test_short_answers_prices_times_quotations_and_lists_are_kept(entry: Translated, language: str) -> None:
+    assert judge(entry.source, entry.right[language], language) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "english", "wrong"),
+    [
+        ("de", "The home team won 21-14.", "Die Heimmannschaft gewann 21:41."),
+        ("de", "The train leaves at 21:14, after 21 stops.", "Der Zug fährt um 21:41 ab, nach 21 Halten."),
+        ("ko", "About two thirds are blue.", "약 5분의 2가 파란색이에요."),
+        ("ar", "Sixty seats are taken.", "المقاعد الخمسون مشغولة."),
+        ("zh", "More people came than in the 1990s.", "来的人比19世纪80年代多。"),
+        ("ja", "It is a quarter to three.", "4時15分前です。"),
+        ("ko", "She is about 30 years old.", "그녀는 마흔 살쯤이에요."),
+    ],
+)
+def test_what_was_mended_for_those_still_catches_a_wrong_number(language: str, english: str, wrong: str) -> None:
+    assert judge(Pair("Why so?", english), Pair(_WHY[language], wrong), language) & {"number", "time"}
 
 
 @pytest.mark.parametrize("language", TARGETS)

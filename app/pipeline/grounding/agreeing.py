@@ -9,13 +9,16 @@ from app.pipeline.grounding.words import COLOURS, NEGATIONS, SCENE_WORDS, are_al
 
 _ASKS_YES_OR_NO = split_words("is are was were does do did has have can could")
 _EMPTY = split_words(
-    "is are was were do does did has have can could the a an any there in of at on this that these those it its "
+    "is are was were do does did has have can could the a an any there this that these those it its "
     "you see be seen visible present shown here some also being currently what color "
     "colour to contain contains show shows depict depicts include includes exist exists anywhere within located"
 ) | SCENE_WORDS  # fmt: skip
 _ASKS_FOR_COLOUR = (["what", "color"], ["what", "colour"])
 
-Key = tuple[str, frozenset[str]]
+_PLACING = split_words("in on at of")
+_WHOLE = split_words("the this that whole entire")
+
+Key = tuple[str, tuple[str, ...]]
 Answer = tuple[str, ...]
 
 
@@ -38,17 +41,32 @@ def _list_answers(pair: ReadPair) -> Iterator[tuple[Key, Answer, tuple[int, int]
         return
     question = pair.instruction[0].words if len(pair.instruction) == 1 else []
     says_yes = pair.says_yes
-    key = frozenset(question) - _EMPTY
+    key = _tell_apart(question)
     if key and says_yes is not None and _asks_yes_or_no(question):
         yield ("yes or no", key), ("yes" if says_yes else "no",), pair.response[0].span
     for claim in find_numbers(pair):
         if claim.is_total:
-            yield ("number", frozenset((claim.noun,))), (str(claim.count),), (claim.start, claim.end)
-    if question[:2] in _ASKS_FOR_COLOUR and not COLOURS.keys() & key:
+            yield ("number", (claim.noun,)), (str(claim.count),), (claim.start, claim.end)
+    if question[:2] in _ASKS_FOR_COLOUR and COLOURS.keys().isdisjoint(key):
         for colour in find_colours(pair):
             if colour.noun in {mention.noun for mention in pair.instruction[0].mentions} and not colour.plural:
                 yield ("colour", key), colour.colours, (colour.start, colour.end)
                 break
+
+
+def _tell_apart(question: list[str]) -> tuple[str, ...]:
+    """The words, in their order, that tell a question from others."""
+    return tuple(
+        word
+        for place, word in enumerate(question)
+        if (_places_something(question[place + 1 :]) if word in _PLACING else word not in _EMPTY)
+    )
+
+
+def _places_something(words: list[str]) -> bool:
+    """Whether what follows an `in` or `of` is more than the picture."""
+    first = next((word for word in words if word not in _WHOLE), "")
+    return first != "" and first not in SCENE_WORDS
 
 
 def _asks_yes_or_no(question: list[str]) -> bool:

@@ -81,12 +81,14 @@ class Annotation:
     """An annotation, read; raises nothing, whatever it holds. Lines count from 1.
 
     memo: what a check has read out of it, by the check's name, for the other pairs of the item
+    is_labelled: whether a line has a number or a label before its text, as remarks about differences never have
     """
 
     def __init__(self, text: str) -> None:
         self.lines = text.split("\n")
         self.blocks: list[Block] = [Block()]
         self.unknown_boxes = False
+        self.is_labelled = False
         self.memo: dict[str, Any] = {}
         self.events: list[Event] = []
         self._remarks: list[tuple[int, str]] = []
@@ -174,6 +176,7 @@ class Annotation:
 
     def _add_remark(self, line: str, number: int, second: float | None) -> None:
         text = _LABEL.sub("", line)
+        self.is_labelled |= text != line
         self._remarks.append((number, text))
         if second is not None and line.startswith(("description:", "annotation:")):
             self.events.append(Event(second, second, text, number))

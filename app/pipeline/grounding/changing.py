@@ -66,6 +66,7 @@ _NOTHING = re.compile(
     r"|(?:show|shows|see|spot|find|notice) (?:exactly )?(?:the same scene|no (?:difference|change)s?)"
     r"|(?:do|can|could) ?(?:not|n't) (?:notice|see|find|spot) any (?:differences?|changes?))"
 )
+_PLACING = split_words("near by at beside behind under against around along inside outside to in on from")
 _BREAKS = split_words(", : while whereas but although though")
 
 
@@ -79,13 +80,14 @@ class Change:
     end: int
 
 
+Remarks = tuple[list[tuple[int, Change]], list[int]]
+
+
 def check_differences(pair: ReadPair, annotation: Annotation) -> Iterator[Verdict]:
     """What the response says has changed; a remark that nothing differs counts only where no other tells a change."""
-    if annotation.events or _GATE.search(pair.answer) is None:
+    if _GATE.search(pair.answer) is None:
         return
-    if "changes" not in annotation.memo:
-        annotation.memo["changes"] = _read_remarks(annotation)
-    remarks, sameness = annotation.memo["changes"]
+    remarks, sameness = read_remarks(annotation)
     if not remarks and not (sameness and len(annotation.sentences) == len(sameness)):
         return
     for sentence in pair.response:
@@ -101,8 +103,20 @@ def check_differences(pair: ReadPair, annotation: Annotation) -> Iterator[Verdic
             yield from _judge(pair, annotation, change, remarks, sameness)
 
 
-def _read_remarks(annotation: Annotation) -> tuple[list[tuple[int, Change]], list[int]]:
-    """The changes that remarks tell, each with its line; and the lines that say that nothing differs."""
+def read_remarks(annotation: Annotation) -> Remarks:
+    """The changes that remarks tell, each with its line; and the lines that say that nothing differs.
+
+    None of either where the annotation is no list of differences: boxes, events, numbered or labelled lines.
+    """
+    if annotation.events or annotation.has_boxes or annotation.is_labelled:
+        return [], []
+    if "changes" not in annotation.memo:
+        annotation.memo["changes"] = _read_changes_told(annotation)
+    found: Remarks = annotation.memo["changes"]
+    return found
+
+
+def _read_changes_told(annotation: Annotation) -> Remarks:
     told = [(line, change) for line, sentence in annotation.sentences for change in read_changes(sentence)]
     return told, [line for line, sentence in annotation.sentences if _NOTHING.search(sentence.text, *sentence.span)]
 
@@ -134,11 +148,16 @@ def _find_subject(sentence: Sentence, start: int, end: int) -> Mention | None:
             break
         if word in _BREAKS or (word == "and" and _opens_clause(sentence, place, start)):
             opening = place + 1
-    within = [m for m in sentence.mentions if m.first >= opening]
+    within = [m for m in sentence.mentions if m.first >= opening and not _is_a_place(sentence, m)]
     before = [m for m in within if sentence.ends[m.at] <= start]
     if before:
         return before[0]
     return next((m for m in within if sentence.ends[m.at] > start), None)
+
+
+def _is_a_place(sentence: Sentence, mention: Mention) -> bool:
+    """Whether a mention only tells where something is: "the figure by the pole is gone" is not about the pole."""
+    return mention.first > 0 and sentence.words[mention.first - 1] in _PLACING
 
 
 def _opens_clause(sentence: Sentence, place: int, before: int) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from app.pipeline.grounding.annotations import Annotation
+from app.pipeline.grounding.changing import read_changes, read_remarks
 from app.pipeline.grounding.claims import (
     ReadPair,
     Standing,
@@ -15,7 +16,14 @@ from app.pipeline.grounding.claims import (
 )
 from app.pipeline.grounding.nouns import COCO, KINDS, are_confusable, is_a
 from app.pipeline.grounding.reading import Mention, Sentence, read_number
-from app.pipeline.grounding.words import NUMBERS, RELATIVE_NUMBERS, list_words, split_words
+from app.pipeline.grounding.words import (
+    NUMBERS,
+    OTHER_PEOPLE,
+    RELATIVE_NUMBERS,
+    asks_about_whole,
+    list_words,
+    split_words,
+)
 
 _EARLY = 3
 _MOST_SURE_BOXES = 9  # annotators stop at about ten of a kind
@@ -96,11 +104,20 @@ def find_numbers(pair: ReadPair) -> Iterator[NumberClaim]:
             yield from _read_bare_number(sentence, asked)
         for mention in counted:
             if not is_after_negation(sentence, mention):
-                is_total = _is_total(sentence, mention) or (
+                is_total = (_is_total(sentence, mention) and _asks_about_all(pair)) or (
                     asked is not None and is_answer and mention is counted[0] and mention.noun == asked
                     and is_unrestricted(sentence, mention)
                 )  # fmt: skip
                 yield NumberClaim(mention.noun, mention.count or 0, is_total, *span_of(sentence, mention), sentence)
+
+
+def _asks_about_all(pair: ReadPair) -> bool:
+    return all(asks_about_whole(question.words, _name_things(question)) for question in pair.instruction)
+
+
+def _name_things(question: Sentence) -> frozenset[str]:
+    """The words of the things that a question names."""
+    return frozenset(word for mention in question.mentions for word in question.words[mention.first : mention.at + 1])
 
 
 def _find_asked(pair: ReadPair) -> str | None:
@@ -129,6 +146,8 @@ def _cut(sentence: Sentence, rest: list[str]) -> Sentence:
 def _is_counted(sentence: Sentence, mention: Mention) -> bool:
     """Whether a number is written, and says how many there are, not how many more."""
     words = sentence.words
+    if sentence.text[sentence.ends[mention.first] : sentence.ends[mention.first] + 1] == "-":
+        return False  # "four-legged animals"
     return (
         mention.count is not None
         and (words[mention.first] in NUMBERS or words[mention.first].isdecimal())
@@ -168,11 +187,20 @@ def _judge(pair: ReadPair, annotation: Annotation, claim: NumberClaim) -> Verdic
         return by_boxes
     if _leaves_open(claim, told):
         told = read_told_numbers(annotation, claim.noun, annotation.lines_like(claim.sentence))
-    if _leaves_open(claim, told):
+    if _leaves_open(claim, told) or _may_be_others(annotation, claim, told):
         return pair.judge("count", Standing.UNKNOWN, span, "no number is told")
     number, line = next(iter(told.values.items()))
     fact = f"{number}: {annotation.text_of(line)}"
     return pair.judge("count", Standing.CONTRADICTED, span, fact, line)
+
+
+def _may_be_others(annotation: Annotation, claim: NumberClaim, told: ToldNumbers) -> bool:
+    """Whether more may be there than remarks count: people in other words, or what two pictures have in common."""
+    if read_remarks(annotation)[0]:
+        return not annotation.lines_like(claim.sentence) and not any(read_changes(claim.sentence))
+    if not is_a(claim.noun, "person"):
+        return False
+    return not told.is_said or any(not OTHER_PEOPLE.isdisjoint(one.words) for _, one in annotation.sentences)
 
 
 def _leaves_open(claim: NumberClaim, told: ToldNumbers) -> bool:

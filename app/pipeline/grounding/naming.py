@@ -12,7 +12,7 @@ from app.pipeline.grounding.claims import (
     is_unrestricted,
     span_of,
 )
-from app.pipeline.grounding.nouns import COCO, UNRELIABLE, are_confusable, is_a
+from app.pipeline.grounding.nouns import COCO, FORMS, UNRELIABLE, are_confusable, is_a
 from app.pipeline.grounding.reading import Mention, Sentence
 from app.pipeline.grounding.words import NEGATIONS, split_words
 
@@ -52,20 +52,28 @@ def _check_short_answer(pair: ReadPair, annotation: Annotation) -> Iterator[Verd
     if not question.mentions or question.words[:2] not in (["is", "there"], ["are", "there"]):
         return
     mention = question.mentions[0]
-    if mention.first <= 3 and mention.noun in COCO and is_unrestricted(question, mention):
+    is_any = mention.first <= 3 and (says_yes or _is_bare(question, mention))
+    if is_any and mention.noun in COCO and is_unrestricted(question, mention):
         judge = _judge_presence if says_yes else _judge_absence
         yield judge(pair, annotation, mention.noun, pair.response[0].span)
 
 
+def _is_bare(sentence: Sentence, mention: Mention) -> bool:
+    """Whether nothing but `no`, `a` or `any` stands before the noun: `no other dogs` denies no dog that is there."""
+    if mention.determiner not in ("no", "a", "an", "any", ""):
+        return False
+    return " ".join(sentence.words[mention.first + bool(mention.determiner) : mention.at + 1]) in FORMS
+
+
 def _is_denied(sentence: Sentence, mention: Mention) -> bool:
     """`there is no dog`, `no dogs are visible`: nothing after it narrows the denial."""
-    if not is_unrestricted(sentence, mention):
+    if not is_unrestricted(sentence, mention) or not _is_bare(sentence, mention):
         return False
     before = sentence.words[: mention.first]
     if mention.determiner == "no":
         return before in ([], ["no", ","]) or before[-1:] in (["is"], ["are"], ["contains"], ["shows"])
-    is_bare = mention.determiner in ("a", "an", "any") and not mention.colours
-    return is_bare and before[-1:] in (["not"], ["isn't"], ["aren't"]) and "there" in before
+    is_any = mention.determiner in ("a", "an", "any")
+    return is_any and before[-1:] in (["not"], ["isn't"], ["aren't"]) and "there" in before
 
 
 def _is_asserted(sentence: Sentence, mention: Mention) -> bool:

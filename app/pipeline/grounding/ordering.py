@@ -13,7 +13,8 @@ _SHARE = 0.5
 _LEAD = 1.3
 
 _BEFORE_AFTER = re.compile(
-    r"(?:,? ?\b(?P<later>(?:shortly |right |immediately |just )?after(?! that\b| this\b|wards?\b)|once)"
+    r"(?:,? ?\b(?P<later>(?:shortly |right |immediately |just )?after(?! that\b| this\b|wards?\b)"
+    r"|(?<![a-z] )once|once(?= (?:the|a|an|his|her|their|its|all|he|she|they|it|\w+(?:ing|ed))\b))"
     r"|,? ?\b(?P<earlier>(?:shortly |right |immediately |just )?before(?! that\b| this\b|hand\b)|prior to"
     r"|and then|, then|and next|followed by|, after which|and (?:later|afterwards?)|, and finally))\b"
 )
@@ -24,16 +25,17 @@ _NEXT = re.compile(
 _FIRST = re.compile(r"^\W*(?:first(?: of all)?|firstly|initially|to (?:begin|start) with|at first)\b[ ,]*")
 _ASKED_AFTER = re.compile(r"^(?:what|who)\b.*\b(?P<which>after|before|following)\b (?P<clause>[^?]{10,})\?")
 _PART = r"(?:seconds?|moments?|minutes?|scenes?|part|half|third|shots?)"
-_OF_IT = r"(?: of the \w+| (?:in|into) the (?:video|clip|film|footage))?"
+_FILM = r"(?:video|clip|film|footage|scene|sequence|recording|movie|event)"
+_OF_IT = rf"(?: (?:of|in|into) the {_FILM}\b|(?! of\b))"  # the end of a diving board is no time
 _AT_START = re.compile(
     rf"\b(?:at|in|near|towards?|from) the (?:very )?(?:start|beginning|outset|opening)\b{_OF_IT}"
-    rf"|\bin the (?:first|opening|initial) (?:few )?{_PART}\b{_OF_IT}|\bearly(?: on)?\b{_OF_IT}"
+    rf"|\bin the (?:first|opening|initial) (?:few )?{_PART}\b{_OF_IT}|\bearly(?: on)?\b(?! \w+(?:ing|age)\b){_OF_IT}"
     r"|\b(?:when|as|while) the (?:video|clip|film|footage) (?:begins|starts|opens)\b"
     r"|^\W*(?:initially|the \w+ (?:starts|begins|opens) with)\b"
 )
 _AT_END = re.compile(
     rf"\b(?:at|in|near|towards?|by) the (?:very )?(?:end|close|conclusion)\b{_OF_IT}"
-    rf"|\bin the (?:second|last|final|closing|latter) (?:few )?{_PART}\b{_OF_IT}|\blate(?: on)?\b{_OF_IT}"
+    rf"|\bin the (?:second half|(?:last|final|closing|latter) (?:few )?{_PART})\b{_OF_IT}|\blate(?: on)?\b{_OF_IT}"
     r"|\b(?:when|as|while|before) the (?:video|clip|film|footage) "
     r"(?:ends|closes|finishes|is about to end|comes to an end)\b"
     r"|^\W*(?:the \w+ (?:ends|concludes|closes|finishes) (?:with|by))\b"

@@ -30,7 +30,8 @@ _IN_PICTURE = re.compile(r"\b(?:appear|look|image|picture|photo|frame)")
 _IN_IMAGE = re.compile(
     r"\b(?:on|at|in|near) the (?:far |extreme |very )?(?P<side>left|right)(?:[- ](?:hand )?(?:side|half|part|edge))?"
     r"(?: of the (?:image|picture|photo|photograph|frame|scene))?\b"
-    r"(?!(?:[- ](?:hand )?(?:side|half|part|edge))? of|[- ](?:image|picture|photo|frame|one|hand)| (?:to|from))"
+    r"(?=\s*(?:$|[.,;:!?])|\s+(?:is|are|was|were|has|have|and|with|who|that|which|while|where|as|near|next|behind|beside"
+    r"|in|on|at|appears?|can|there|\w+ing)\b)"
 )
 
 Holds = Callable[[Box, Box, float], bool]

@@ -120,17 +120,23 @@ def _name_at(words: list[str], place: int) -> tuple[str, bool, int] | None:
         if tuple(words[place : place + len(phrase)]) == phrase:
             return noun, plural, place + len(phrase)
     form = FORMS.get(word.removesuffix("'s"))
-    if form is None or (word == "orange" and _is_colour_here(words, place)):
+    if form is None or (word in _ALSO_COLOURS and _is_colour_here(words, place)):
         return None
     return form[0], form[1], place + 1
 
 
 def _is_colour_here(words: list[str], place: int) -> bool:
-    """Whether `orange` is followed by what it colours."""
+    """Whether `orange` is followed by what it colours, or told to be bright; or `jet` is followed by black."""
     following = words[place + 1 : place + 3]
+    if words[place] == "jet":
+        return following[:1] == ["black"]
+    if place and words[place - 1] in _SHADES:
+        return True
     return any(word in FORMS or word in COLOURS for word in following) or place == 0 or words[place - 1] in _BE
 
 
+_ALSO_COLOURS = split_words("orange jet")
+_SHADES = split_words("bright brightly dark light deep pale vivid vibrant burnt mostly")
 _BE = split_words("is are was were in wearing")
 
 

@@ -14,7 +14,10 @@ _SIDE = re.compile(
 )
 _NOT_A_SIDE = re.compile(
     r"\b(?:has|have|had|just|already|they|who|that|people|persons?|man|men|woman|cars?|trucks?|suv|vehicles?|van|bus|be"
-    r"|is|are|was|were) left\b"
+    r"|group|couple|pair|figures?|individuals?|pedestrians?|one|someone|bike|bicycle|is|are|was|were) left\b"
+    r"|\b(?:turn(?:s|ed|ing)?|fac(?:es|ed|ing)|look(?:s|ed|ing)?|head(?:s|ed|ing)?|point(?:s|ed|ing)?|veer(?:s|ed|ing)?"
+    r"|lean(?:s|ed|ing)?|mov(?:es|ed|ing)|walk(?:s|ed|ing)?|driv(?:es|ing)|going|goes)"
+    r"(?: off| away)?(?: to(?:wards?)?(?: the)?)? (?:left|right)\b"
     r"|\bleft (?:the|and|behind|in the (?:second|after|first|before))\b"
     r"|\bright (?:next|beside|behind|now|in front|by|after)\b"
     r"|\b(?:image|picture|photo|frame|one) (?:on|to) the (?:left|right)\b"
@@ -51,19 +54,20 @@ def _list_told(annotation: Annotation, subject: Mention) -> Iterator[tuple[str, 
 def read_sides(sentence: Sentence) -> Iterator[tuple[Mention, str, int, int]]:
     """The things of a sentence with the side that is told of them; one with two goes from one to the other."""
     found: dict[int, tuple[Mention, set[str], int, int]] = {}
-    barred = [match.span() for match in _NOT_A_SIDE.finditer(sentence.text, *sentence.span)]
-    for match in _SIDE.finditer(sentence.text, *sentence.span):
+    sides = list(_SIDE.finditer(sentence.text, *sentence.span))
+    barred = [match.span() for match in _NOT_A_SIDE.finditer(sentence.text, *sentence.span)] if sides else []
+    for match in sides:
         if any(start < match.end() and match.start() < end for start, end in barred):
             continue
         subject = find_last_before(sentence, match.start()) or next(iter(sentence.mentions), None)
         if subject is None:
             continue
         new = (subject, set[str](), sentence.starts[subject.first], match.end())
-        _, sides, start, end = found.get(subject.at, new)
-        found[subject.at] = (subject, sides | {match["side"]}, min(start, match.start()), max(end, match.end()))
-    for subject, sides, start, end in found.values():
-        if len(sides & _ACROSS) == 1:
-            yield subject, next(iter(sides)), start, end
+        _, told, start, end = found.get(subject.at, new)
+        found[subject.at] = (subject, told | {match["side"]}, min(start, match.start()), max(end, match.end()))
+    for subject, told, start, end in found.values():
+        if len(told & _ACROSS) == 1:
+            yield subject, next(iter(told)), start, end
 
 
 def find_last_before(sentence: Sentence, place: int) -> Mention | None:

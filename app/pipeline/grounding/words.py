@@ -1,5 +1,9 @@
 """Numbers, colours and small words of English, as claims and annotations use them."""
 
+import re
+from collections.abc import Container
+from itertools import pairwise
+
 
 def list_words(text: str, separator: str = " ") -> list[str]:
     """The words of a list that is written as one text, in order."""
@@ -65,6 +69,33 @@ PERCEIVED = split_words("be see find notice spot make observe tell count clearly
 
 SCENE_WORDS = split_words("image picture photo photograph scene frame shot view video clip")
 NEGATIONS = split_words("no not without never neither none nobody nothing isn't aren't doesn't don't wasn't")
+
+OTHER_PEOPLE = split_words(
+    "mother mom father dad parent parents friend friends sister brother husband wife son daughter coach coaches "
+    "instructor trainer barber hairdresser customer client host guest guests reporter judge judges referee opponent "
+    "opponents partner partners doctor nurse patient bride groom waiter waitress vendor clown magician musician band "
+    "orchestra soldier soldiers guard guards student students class member members group others another crowd"
+)
+"""People whom the table of things does not name, so that where they are told of nobody can count people."""
+
+_WHOLE = SCENE_WORDS | split_words(
+    "what what's how many number total count describe who whom everything anything happening happens going tell me "
+    "about please give altogether overall main subject content contents and can could do does did is are was were "
+    "there the a an any of in this that you i we see seen visible shown show shows present depicted pictured contain "
+    "contains it at all be being to exactly spot notice find which kind"
+)
+_PART_OF_SEVERAL = re.compile(r"[a-h]|one|two|\d+")
+
+
+def asks_about_whole(words: list[str], nouns: Container[str] = ()) -> bool:
+    """Whether a question asks about all that is shown, not about a part or a moment of it, or one of two images.
+
+    nouns: words that may stand in it beside, the things that are asked about
+    """
+    if any(word in SCENE_WORDS and _PART_OF_SEVERAL.fullmatch(after) for word, after in pairwise(words)):
+        return False
+    return all(word in _WHOLE or word in nouns for word in words)
+
 
 _REST_OF_SCENE = split_words(
     "in the this whole entire image picture photo photograph scene frame shot view video clip visible present "

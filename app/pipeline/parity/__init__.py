@@ -5,7 +5,7 @@ from app.pipeline.parity.glossary import NO_GLOSSARY, Glossary, Term, read_terms
 from app.pipeline.parity.reading_back import find_disagreement
 from app.pipeline.parity.verdicts import NO_TRANSLATION, PARITY_CODES
 
-CHECK_VERSION = "2"
+CHECK_VERSION = "3"
 
 __all__ = [
     "CHECK_VERSION",

@@ -21,6 +21,7 @@ _LOOP = re.compile(r"(\S.{1,30}?)\1{7,}", re.DOTALL)
 _LONGEST_UNIT = 31  # characters that _LOOP repeats at most; at least two
 _PROBE, _PROBE_STEP = 8, 7  # eight units hold a whole probe with its repetition, wherever the probes begin
 _QUESTION_ENDS = ("?", "？", "؟", "?»", '?"', "か。", "か", "？」", "？”")
+_FAR_APART = 12  # characters between two halves; with fewer a short answer may well outgrow its question
 _LONGER = 1.6  # how much longer one half is than the other before their order can be told by it
 
 
@@ -109,6 +110,8 @@ def _compare_numbers(english: English, text: str, profile: Profile) -> Verdict |
         return None
     plain = use_plain_digits(marks.blank_item_marks(blank_marks(english, text)))
     known = english.numbers
+    if known.scores:
+        plain = numbers.part_scores(known, plain)
     verdict = times.compare_times(known.times, known.spoken_times, plain, has_afternoon=known.has_afternoon)
     if verdict is not None:
         return verdict
@@ -151,6 +154,8 @@ def _find_confusion(source: Pair, translated: Pair) -> Verdict | None:
     if asks and translated.response.endswith(_QUESTION_ENDS) and not translated.instruction.endswith(_QUESTION_ENDS):
         return "confused", "instruction and response are swapped"
     (first, second), (own_first, own_second) = _measure(source), _measure(translated)
+    if abs(first - second) < _FAR_APART:
+        return None
     if (second > _LONGER * first and own_first > _LONGER * own_second) or (
         first > _LONGER * second and own_second > _LONGER * own_first
     ):

@@ -101,7 +101,7 @@ def share_too_little(english: str, example: str) -> bool:
 
 
 def _strip_marks(english: str, text: str) -> str:
-    text = _QUOTED.sub(lambda match: " " if match[1] in english else match[0], text)
+    text = _QUOTED.sub(lambda match: " " if match[1].strip() in english else match[0], text)
     has_signs = "`" in text or "[" in text or "://" in text or _DIGIT.search(text) is not None
     return _NEUTRAL.sub(" ", text) if has_signs else text
 

@@ -75,7 +75,7 @@ _KOREAN_NATIVE = {
     "여덟": 8, "아홉": 9, "열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50, "예순": 60, "일흔": 70,
     "여든": 80, "아흔": 90,
 }  # fmt: skip
-_KOREAN_TENS = ("스물", "서른", "마흔", "쉰", "열")
+_KOREAN_TENS = ("스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔", "열")
 _KOREAN_DIGITS = {character: value for value, character in enumerate("영일이삼사오육칠팔구")}
 _KOREAN_SCALES = {"십": 10, "백": 100, "천": 1000, "만": 10_000}
 _KOREAN_COUNTERS = (
@@ -83,8 +83,8 @@ _KOREAN_COUNTERS = (
     r"|사람|가지|분|병|척|곳|달|배|자루|벌|접시|조각|층|군데|손|팔|눈|바퀴|문)"
 )
 _KOREAN_COUNTED = re.compile(
-    rf"(?<![가-힣])((?:열|스물|서른|마흔|쉰)?(?:한|두|세|네|열|스무))(?={_KOREAN_COUNTERS})"
-    rf"|(?<![가-힣])((?:열|스물|서른|마흔|쉰)?(?:다섯|여섯|일곱|여덟|아홉|하나|둘|셋|넷|스물))"
+    rf"(?<![가-힣])((?:{'|'.join(_KOREAN_TENS)})?(?:한|두|세|네|열|스무|서른|마흔|쉰|예순|일흔|여든|아흔))(?={_KOREAN_COUNTERS})"
+    rf"|(?<![가-힣])((?:{'|'.join(_KOREAN_TENS)})?(?:다섯|여섯|일곱|여덟|아홉|하나|둘|셋|넷|스물))"
     rf"(?={_KOREAN_COUNTERS}|[은는이가을를도로의,. ])"
 )
 _KOREAN_SINO = re.compile(
@@ -93,6 +93,8 @@ _KOREAN_SINO = re.compile(
 )
 _KOREAN_ORDINALS = re.compile(r"[가-힣]+ ?번 ?째")
 _KOREAN_PAIR = re.compile("둘 다|양쪽|한 쌍")
+_ARABIC_DECADES = "عشرينيات ثلاثينيات أربعينيات خمسينيات ستينيات سبعينيات ثمانينيات تسعينيات"
+_ARABIC_LEAD = re.compile("^[وبلف]?(?:ال)?|^لل")
 _ROMAN = re.compile(r"\b([IVXLC]{1,7})(?:e|er|ème)?\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
@@ -111,6 +113,9 @@ def _build_table(language: str) -> dict[str, int]:
         tens = _list_forms(_TENS["de"], 20, 10)
         table |= {f"{unit}und{ten}": tens[ten] + value for value, unit in units.items() for ten in tens}
         table |= {f"{unit}{word}": value * size for value, unit in units.items() for word, size in _GERMAN_SIZES}
+        table |= {f"{ten}er": value for ten, value in tens.items()}  # "die neunziger Jahre"
+    if language == "ar":
+        table |= _list_forms(_ARABIC_DECADES, 20, 10)
     if language == "es":
         tens = {f"veinti{unit}": 20 + value for unit, value in _list_forms(_UNITS["es"], 1).items() if value < 10}
         table |= tens | {"veintidós": 22, "veintitrés": 23, "veintiséis": 26, "doscientos": 200, "quinientos": 500}
@@ -166,8 +171,8 @@ def _read_words(text: str, language: str) -> Iterator[int]:
     for match in _WORD.finditer(text.casefold()):
         word = match[0]
         value = table.get(word)
-        if value is None and language == "ar" and word[0] in "وبلف":
-            value = table.get(word[1:])
+        if value is None and language == "ar":
+            value = table.get(_ARABIC_LEAD.sub("", word))
         if value is None and word == joining and run:
             continue
         close = match.start() - ended <= 1 + (len(joining) + 1 if joining else 0)
@@ -251,9 +256,7 @@ def _read_korean(text: str) -> Iterator[int]:
         text = _KOREAN_ORDINALS.sub(" ", text)
     for before, alone in _KOREAN_COUNTED.findall(text):
         match = before or alone
-        ten = next(
-            (word for word in ("스물", "서른", "마흔", "쉰", "열") if match.startswith(word) and match != word), ""
-        )
+        ten = next((word for word in _KOREAN_TENS if match.startswith(word) and match != word), "")
         yield (_KOREAN_NATIVE[ten] if ten else 0) + _KOREAN_NATIVE.get(match.removeprefix(ten), 0)
     for match in _KOREAN_SINO.findall(text):
         yield _compose_korean(match)

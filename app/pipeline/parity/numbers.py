@@ -36,9 +36,12 @@ _FACTORS = {
     "億": 10**8, "亿": 10**8, "억": 10**8,
 }  # fmt: skip
 _SCALE_SIGN = re.compile(r"\d\s?-?(?:thousand|[mb]il|Mi|Tau|[十百千万萬億亿만억천백]|ألف|آلا|ملي|ملا)")
-_DECADE = re.compile(r"\b\d{2}(\d0)s\b")
+_DECADE = re.compile(r"\b(\d{2})(\d0)s\b")
+_PART_LIST = "thirds fourths fifths sixths sevenths eighths ninths tenths"
 _QUARTER = ("4", "15", "25", "45")
+_SCORE = re.compile(r"(?<![\d:.,-])(\d{1,3})(?:[-–]| to )(\d{2})(?![\d:.,-])")
 _FRACTIONS = {"half": ("2", "50"), "quarter": _QUARTER, "quarters": _QUARTER, "noon": ("12",), "midnight": ("12", "24")}
+_FRACTIONS |= {part: (str(number),) for number, part in enumerate(_PART_LIST.split(), start=3)}
 _FEW = frozenset(str(value) for value in range(21))
 _SCALES = frozenset(10**zeros for zeros in range(2, 10))
 _DUAL_LANGUAGES = frozenset({"ar", "he", "sl"})
@@ -49,6 +52,7 @@ class EnglishNumbers:
     """tokens: numbers in digits that must be there; counts: numbers in words that must be there
 
     allowed: every value a translation may name
+    scores: `21-14` and the like, which other languages write with a colon
     """
 
     tokens: tuple[Token, ...]
@@ -57,6 +61,7 @@ class EnglishNumbers:
     times: tuple[Time, ...]
     spoken_times: frozenset[Time]
     has_afternoon: bool
+    scores: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -84,12 +89,24 @@ def read_english_numbers(text: str) -> EnglishNumbers:
         counts.add("1")
     allowed = {"1"} | {value for token in tokens for reading in token.readings for value in reading}
     allowed |= {str(value) for value in (*cardinals, *read_several(bare, "en"), *read_places(bare, "en"))}
-    allowed |= {str(part) for time in (*times, *spoken) for part in time} | set(_DECADE.findall(bare))
+    allowed |= {str(part) for time in (*times, *spoken) for part in time}
+    for century, decade in _DECADE.findall(bare):
+        allowed |= {decade, str(int(century) + 1)}
     if afternoon:
         hours = {int(value) for value in allowed if value.isdigit() and len(value) <= 2}
         allowed |= {str(hour + 12) for hour in hours if hour < 12}
     allowed |= {value for word, values in _FRACTIONS.items() if word in words for value in values}
-    return EnglishNumbers(tokens, frozenset(counts), frozenset(allowed), tuple(times), frozenset(spoken), afternoon)
+    scores = frozenset(_SCORE.findall(bare)) if has_digits else frozenset()
+    return EnglishNumbers(
+        tokens, frozenset(counts), frozenset(allowed), tuple(times), frozenset(spoken), afternoon, scores
+    )
+
+
+def part_scores(english: EnglishNumbers, text: str) -> str:
+    """The text with the scores of its source as two numbers, where a colon would make times of them."""
+    for first, second in english.scores:
+        text = re.sub(rf"(?<!\d){first}\s?[:：]\s?{second}(?![\d:])", f"{first} - {second}", text)
+    return text
 
 
 def find_number_fault(english: EnglishNumbers, text: str, language: str, style: Style) -> Verdict | None:

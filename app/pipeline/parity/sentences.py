@@ -8,7 +8,10 @@ from math import log
 
 from app.pipeline.parity.verdicts import Verdict
 
-_END = re.compile(r"[.!?…]+[\"”»')\]]*(?=\s|$)|[。！？｡]+[”」』）)\"]*|[؟۔।॥։።။។፧]+|\n+")
+_END = re.compile(
+    r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…]+[\"”»')\]]*(?=\s|$)(?!\s+[a-z])(?!(?<=\bNo\.)\s\d)"
+    r"|[。！？｡]+[”」』）)\"]*|[؟۔।॥։።။។፧]+|\n+"
+)
 _BREAKS = frozenset(",،、，؛:：-–—([{«“‘„「『（【/&+=")
 _INNER_ENDS = (". ", "? ", "! ", "؟ ", "… ", "\n", "।", "۔", ".”", ".»", '."', ".)")
 _WIDE_ENDS = "。！？"

@@ -8,7 +8,9 @@ Time = tuple[int, ...]
 """(hours, minutes) or (hours, minutes, seconds), or (minutes, seconds): what stood before and behind the colons."""
 
 _COLON = re.compile(r"(?<![\d:.])(\d{1,2})\s?[:：]\s?(\d{2})(?:\s?[:：]\s?(\d{2}))?(?![\d:])")
-_HAN = re.compile(r"(?<![\d:.])(\d{1,2})\s?[点點时時시]\s?(?:(\d{1,2})\s?[分분]|(半|반))(?:\s?(\d{1,2})\s?[秒초])?")
+_HAN = re.compile(
+    r"(?<![\d:.])(\d{1,2})\s?[点點时時시]\s?(?:(\d{1,2})\s?[分분]|(半|반))(?:\s?(\d{1,2})\s?[秒초])?(\s?[前전])?"
+)
 _LATIN = re.compile(r"(?<![\d:.])(\d{1,2})\s?(?:h|Uhr|heures?)\s?(\d{2})(?!\d)")
 _DOTTED = re.compile(r"(?<![\d:.])(\d{1,2})\.(\d{2})(?=\s?(?:Uhr|h\b))")
 _SIGNS = re.compile(r"\d\s?(?:[点點时時시半반]|h|Uhr|heure)|\d\.\d\d\s?[Uh]")
@@ -52,7 +54,7 @@ def compare_times(
     english: tuple[Time, ...], spoken: frozenset[Time], text: str, *, has_afternoon: bool
 ) -> Verdict | None:
     """Whether a text, its digits plain, names just the times of the English one."""
-    found = _read_times(text)
+    found = _read_times(text, {*english, *spoken})
     if not english and not found:
         return None
     hours_alone = set(re.findall(r"\d+", text))
@@ -68,11 +70,13 @@ def compare_times(
     return None
 
 
-def _read_times(text: str) -> set[Time]:
+def _read_times(text: str, known: set[Time]) -> set[Time]:
     found = {_to_time(groups) for groups in _COLON.findall(text)} if ":" in text or "：" in text else set()
     if _SIGNS.search(text):
-        for hours, minutes, half, seconds in _HAN.findall(text):
-            found.add(_to_time((hours, "30" if half else minutes, seconds)))
+        for hours, minutes, half, seconds, before in _HAN.findall(text):
+            time = _to_time((hours, "30" if half else minutes, seconds))
+            to_hour = (time[0] - 2) % 12 + 1, 60 - time[1]  # "3時15分前" is a quarter to three, or before 3:15
+            found.add(to_hour if before and to_hour in known else time)
         found |= {_to_time(groups) for pattern in (_LATIN, _DOTTED) for groups in pattern.findall(text)}
     return found
 
