@@ -6,35 +6,28 @@ its outcome (two short transactions, in batches).
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from app.cancelling import end_tasks
 from app.clock import monotonic_s
 from app.pipeline.chat import ChatModel, CompletionError
-from app.pipeline.language import LinguaDetector
-from app.pipeline.scripts import LanguageDetector
 from app.pipeline.values import Stage
 from app.resources import Resources
-from app.services.answers import ItemUnit, PaidCall, PairUnit, fail_call, fail_unseen, read_item_answer
+from app.services.answers import ItemUnit, PairUnit
 from app.services.claims import JobContext
 from app.services.fleet import pause_job
-from app.services.further import carry_on, end_failed, skip_item
 from app.services.intents import NewIntent, Refusal, open_calls
-from app.services.pair_answers import read_pair_answer
 from app.services.showing import UnseenError, show_images
 from app.services.units import Unit, WholeJob
-from app.services.witness import fail_witness, read_witness
 from app.store.calls import RawAnswer
-from app.store.outcomes import Outcome
 from workers.asking import Request, Requests
 from workers.batching import GroupCommit
+from workers.endings import Endings, Follow, end_surplus, end_unseen
 from workers.gates import ALONE_FROM, Floor, first_of
 from workers.outages import Outages
 from workers.pacing import Paces
 from workers.patience import Patience
-from workers.recorder import Held, Recorder
+from workers.recorder import Recorder
 from workers.run import Ask, ShardRun
 from workers.tasks import Tasks
 
@@ -42,7 +35,6 @@ log = logging.getLogger("syphus.calling")
 
 _MOST_INTENTS = 256
 _HELD_WAIT_S = 0.5
-_REFUSED_AT_THE_DOOR = frozenset({"unauthorized", "not_found"})
 
 
 class Caller:
@@ -72,8 +64,9 @@ class Caller:
         self._sleeping: dict[Ask, asyncio.TimerHandle] = {}
         self._pullers: dict[asyncio.Task[Any], bool] = {}
         self._intents: GroupCommit[NewIntent, int | Refusal] = GroupCommit(self._open_calls, _MOST_INTENTS)
-        self._detector: LinguaDetector | None = None
         self._outages = Outages(resources.sessions, tasks)
+        follow = Follow(self._retry, self._drop, self._pause)
+        self.endings = Endings(paces, self._requests, self._patience, self._outages, follow)
         self._held_until: dict[int, float] = {}
         self._stopping = False
 
@@ -85,13 +78,6 @@ class Caller:
     def submit(self, ask: Ask) -> None:
         """Queue a unit for the pullers."""
         self._ready.put_nowait(ask)
-
-    async def detector(self, languages: Sequence[str]) -> LanguageDetector:
-        """The language detector, loaded once and taught what it lacks, off the loop."""
-        if self._detector is None:
-            self._detector = await asyncio.to_thread(LinguaDetector)
-        await asyncio.to_thread(self._detector.learn, languages)
-        return self._detector
 
     def stop_run(self, run: ShardRun) -> None:
         """Start nothing more for a run; units that sleep until their next try are let go at once."""
@@ -174,7 +160,7 @@ class Caller:
             intent = NewIntent(ask.run.claim.lease, job, ask.stage, about, request.reserve_micros)
             opened = await self._intents.put(intent)
         except UnseenError as unseen:
-            self._unseen(ask, unseen)
+            self._recorder.put(end_unseen(ask, unseen))
             return
         except Exception as error:
             log.warning("intent_failed", extra={"error": type(error).__name__})
@@ -185,13 +171,13 @@ class Caller:
             await self._refused(ask, opened)
             return
         if not ask.run.is_fresh:
-            self._forgo(ask, about, opened)
+            self._recorder.put(self.endings.forgo(ask, about, opened))
             return
         ask.attempts += 1
         try:
             answer = await self._chat.complete(request.body, timeout_s=self._requests.timeout_s)
         except CompletionError as error:
-            self._failed(ask, about, opened, error)
+            self._recorder.put(self.endings.hold_failure(ask, about, opened, error))
             return
         except asyncio.CancelledError:
             self._recorder.room.release()
@@ -200,7 +186,8 @@ class Caller:
         self._paces.note_answer(job.model, answer)
         self._outages.note_answering(job.job_id)
         raw = RawAnswer(opened, answer.raw, answer.status, answer.latency_ms)
-        self._recorder.put(self._hold_witness(ask, raw) if is_witness else self._hold(ask, raw, request.text_bytes))
+        hold = self.endings.hold_witness if is_witness else self.endings.hold_answer
+        self._recorder.put(hold(ask, raw, request.text_bytes))
 
     async def _build(self, job: JobContext, unit: ItemUnit | PairUnit) -> Request:
         """The request about a unit, with the pictures that go with it; raises UnseenError."""
@@ -208,96 +195,6 @@ class Caller:
             return self._requests.build(job, unit)
         pictures = await show_images(self._resources, job.vision, job.dataset_id, unit.image_ids)
         return self._requests.build(job, unit, pictures)
-
-    def _unseen(self, ask: Ask, unseen: UnseenError) -> None:
-        """End an item whose pictures cannot be shown; nothing was asked and nothing is paid."""
-        assert isinstance(ask.unit, ItemUnit)  # noqa: S101  # pairs show none
-        outcome = fail_unseen(ask.run.job, ask.unit, unseen.code, unseen.detail)
-        self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
-
-    def _skip(self, ask: Ask) -> None:
-        """End an item that the job needs no further pairs of; nothing is asked."""
-        assert isinstance(ask.unit, ItemUnit)  # noqa: S101  # targets are of generated pairs
-        outcome = skip_item(ask.run.job, ask.unit)
-        self._recorder.put(Held(None, lambda: outcome, lambda _: ask.run.settle(ask)))
-
-    def _forgo(self, ask: Ask, about: Unit, call_id: int) -> None:
-        """Send nothing where this process stood still before it could: the unit may be another worker's by now."""
-        late = CompletionError("not_sent", "the lease ran out before the call was sent", retryable=True)
-        outcome = fail_call(ask.run.job, ask.stage, about, PaidCall(call_id, "failed", about.languages), late)
-        self._recorder.put(Held(None, lambda: outcome, lambda _: self._drop(ask)))
-
-    def _hold(self, ask: Ask, raw: RawAnswer, body_bytes: int) -> Held:
-        """How the recorder reads an answer, and what is asked next once that is recorded."""
-        job, unit = ask.run.job, ask.unit
-        call = PaidCall(raw.call_id, "ok", unit.languages)
-        left: list[ItemUnit | PairUnit] = []
-
-        def read() -> Outcome:
-            if isinstance(unit, ItemUnit):
-                outcome = read_item_answer(job, unit, call, raw.raw, ask.rounds + 1)
-                if outcome.earlier and outcome.verdict is None:
-                    left.append(carry_on(unit, outcome, call))
-            else:
-                assert self._detector is not None  # noqa: S101  # loaded before pairs are found
-                rounds = ask.rounds + (not unit.drafts)
-                outcome, rest = read_pair_answer(job, unit, call, raw.raw, rounds, self._detector)
-                if rest is not None:
-                    left.append(rest)
-            self._requests.learn(body_bytes, outcome.usage)
-            return self._limit(ask, outcome, is_outage=False)
-
-        def settle(outcome: Outcome) -> None:
-            if outcome.verdict is not None:
-                ask.run.settle(ask)
-                return
-            if left:
-                ask.unit = left[0]
-                ask.rounds += outcome.call_state == "ok" and not (isinstance(unit, PairUnit) and unit.drafts)
-            self._retry(ask, self._patience.wait_s(ask) if outcome.call_state == "failed" else 0.0)
-
-        return Held(raw, read, settle)
-
-    def _hold_witness(self, ask: Ask, raw: RawAnswer) -> Held:
-        """The endpoint answers something: the unit comes next, and if that fails it counts."""
-        self._patience.note_witness(ask, is_answered=True)
-        call = PaidCall(raw.call_id, "ok")
-        return Held(raw, lambda: read_witness(ask.run.job, ask.stage, call, raw.raw), lambda _: self._retry(ask, 0.0))
-
-    def _failed(self, ask: Ask, about: Unit, call_id: int, error: CompletionError) -> None:
-        """Record a call without an answer; the unit is asked again unless the error is final."""
-        job = ask.run.job
-        self._paces.note_error(job.model, error, f"{job.job_id}:{ask.stage}:{about.item_id}:{about.sample}")
-        if error.code == "schema_unsupported" and self._requests.drop_schema():
-            log.info("schema_unsupported", extra={"job": job.job_id})
-        if error.code == "schema_unsupported" or error.code in _REFUSED_AT_THE_DOOR:
-            error.retryable = True  # it says nothing about this unit
-        if error.outage:
-            self._outages.note_failing(job.job_id)
-        call = PaidCall(call_id, "failed", about.languages)
-        if isinstance(about, WholeJob):
-            self._patience.note_witness(ask, is_answered=False)
-            outcome = fail_witness(job, ask.stage, call, error)
-        else:
-            outcome = self._limit(ask, fail_call(job, ask.stage, about, call, error), is_outage=error.outage)
-        wait_s = self._patience.wait_s(ask, error.retry_after_s)
-
-        def settle(recorded: Outcome) -> None:
-            if recorded.verdict is not None:
-                ask.run.settle(ask)
-            elif error.code in _REFUSED_AT_THE_DOOR:
-                self._tasks.spawn(self._pause(ask, error))
-            else:
-                self._retry(ask, 0.0 if error.code == "schema_unsupported" else wait_s)
-
-        self._recorder.put(Held(None, lambda: outcome, settle))
-
-    def _limit(self, ask: Ask, outcome: Outcome, *, is_outage: bool) -> Outcome:
-        """End a unit that keeps failing while others succeed; an outage of the endpoint ends nothing."""
-        has_failed = outcome.verdict is None and outcome.call_state == "failed"
-        if has_failed and self._patience.note_failure(ask, outcome.code, is_outage=is_outage):
-            outcome = replace(outcome, verdict="failed")
-        return end_failed(ask.run.job, ask.unit, outcome) if isinstance(ask.unit, ItemUnit) else outcome
 
     def _retry(self, ask: Ask, wait_s: float) -> None:
         if not ask.run.is_alive or self._stopping:
@@ -316,7 +213,10 @@ class Caller:
         self.stop_run(ask.run)
         ask.run.settle(ask)
 
-    async def _pause(self, ask: Ask, error: CompletionError) -> None:
+    def _pause(self, ask: Ask, error: CompletionError) -> None:
+        self._tasks.spawn(self._pause_job(ask, error))
+
+    async def _pause_job(self, ask: Ask, error: CompletionError) -> None:
         """A wrong key or model fails every call alike: the job waits for a person instead of failing item by item."""
         try:
             data = {"error": error.code, "detail": error.detail}
@@ -326,7 +226,7 @@ class Caller:
 
     async def _refused(self, ask: Ask, refusal: Refusal) -> None:
         if refusal is Refusal.TARGET_MET:
-            self._skip(ask)
+            self._recorder.put(end_surplus(ask))
             return
         self._recorder.room.release()
         if refusal is Refusal.TARGET_HELD:

@@ -41,7 +41,7 @@ class Claimer:
             worker_id,
             bucket,
             caller.submit,
-            caller.detector,
+            caller.endings.detector,
             whole_jobs.relate,
             resources.settings.lease_s,
         )
