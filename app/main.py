@@ -39,10 +39,11 @@ from app.api.deps import accept_json, refuse_unknown_query
 from app.api.middleware import Compress, Envelope
 from app.api.problems import PROBLEM_MEDIA_TYPE, Problem, install_problems
 from app.embedded import EmbeddedError, Endpoints, find_running, open_embedded, resolve_endpoints
+from app.logs import set_up_logs
 from app.resources import Resources
 from app.services.image_sweeping import sweep_orphans
 from app.services.uploads import incoming_folder, sweep_incoming
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 from app.store.migrate import migrate
 from app.version import VERSION
 from app.wiring import open_resources
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        known = settings or load_settings()
+        known = settings or _load()
         check_start(known)
         async with (
             _resolve(known) as resolved,
@@ -100,7 +101,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary=_SUMMARY,
         version=VERSION,
         lifespan=lifespan,
+        docs_url=None,  # a page of our own: it needs nothing from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # the door takes such a slash away
         responses=_PROBLEMS,
         dependencies=[Depends(refuse_unknown_query)],
     )
@@ -109,6 +112,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(door)
     _mount(app)
     return app
+
+
+def _load() -> Settings:
+    """The environment's settings, and logs as they say, for a process of the API's own. Raises StartRefusedError."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise StartRefusedError(str(error)) from error
+    set_up_logs(settings.log_level)
+    return settings
 
 
 def _mount(app: FastAPI) -> None:

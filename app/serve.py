@@ -24,7 +24,7 @@ from app.api.auth import StartRefusedError, check_start
 from app.embedded import EmbeddedError, Endpoints, resolve_endpoints
 from app.embedded.spawning import die_with_parent
 from app.services.fleet import release_worker
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 from app.store.migrate import migrate
 from app.store.session import make_engine, make_sessions
 
@@ -168,7 +168,7 @@ def main(arguments: list[str]) -> int:
         serve(load_settings())
     except _StoppedError:
         return 0
-    except (EmbeddedError, StartRefusedError, _FailedError) as error:
+    except (EmbeddedError, SettingsError, StartRefusedError, _FailedError) as error:
         _say(str(error))
         return 1
     return 0

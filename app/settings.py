@@ -1,16 +1,32 @@
 """Settings: every knob of the service, read once from the environment by a composition root."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
-    """Frozen; variables are `SYPHUS_<FIELD>` unless the field names others. The README lists them all."""
+def _raise_case(given: object) -> object:
+    return given.upper() if isinstance(given, str) else given
 
-    model_config = SettingsConfigDict(env_prefix="SYPHUS_", frozen=True, extra="ignore", populate_by_name=True)
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_raise_case)]
+
+
+class SettingsError(Exception):
+    """A variable of the environment does not hold; the message names it, what it is and what it must be."""
+
+
+class Settings(BaseSettings):
+    """Frozen; variables are `SYPHUS_<FIELD>` unless the field names others; an empty one is as if it were not set.
+
+    The README lists them all.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SYPHUS_", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
 
     # Where things run
     host: str = "127.0.0.1"
@@ -78,7 +94,7 @@ class Settings(BaseSettings):
     signing_key: str = ""
     shown_s: int = Field(3600, ge=60, description="how long such an address holds")
 
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
     @property
     def is_loopback(self) -> bool:
@@ -87,5 +103,15 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings of this process; called by composition roots only."""
-    return Settings(**overrides)  # type: ignore[arg-type]  # pydantic-settings fills the rest from the environment
+    """The settings of this process; called by composition roots only. Raises SettingsError."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic-settings fills the rest from the environment
+    except ValidationError as error:
+        faults = [_explain(fault["loc"], fault["input"], fault["msg"]) for fault in error.errors()]
+        raise SettingsError(" ".join(faults)) from error
+
+
+def _explain(place: tuple[int | str, ...], given: object, why: str) -> str:
+    field = str(place[0])
+    name = field if field.isupper() else f"SYPHUS_{field.upper()}"
+    return f"The setting {field} does not hold: {name} is {given!r}. {why}."

@@ -9,17 +9,17 @@ import uvloop
 from app.cancelling import end_tasks
 from app.embedded import EmbeddedError
 from app.logs import set_up_logs
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 from workers.main import listen, name_worker, open_worker, resolve_settings
 
 
 def main() -> int:
     """Work until SIGINT or SIGTERM; 1 where the engine broke, 2 where the settings name nothing to work on."""
-    settings = load_settings()
-    set_up_logs(settings.log_level)
     try:
+        settings = load_settings()
+        set_up_logs(settings.log_level)
         settings = resolve_settings(settings)
-    except EmbeddedError as error:
+    except (EmbeddedError, SettingsError) as error:
         print(f"syphus worker: {error}", file=sys.stderr)
         return 2
     return uvloop.run(_work(settings, name_worker()))

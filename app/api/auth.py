@@ -10,10 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import make_problem
 from app.errors import UnauthorizedError
+from app.pipeline.costing import read_overrides
 from app.settings import Settings
 
 OPEN_PATHS = frozenset(
-    {"/", "/console.css", "/console.js", "/docs", "/openapi.json", "/healthz", "/readyz"}
+    {"/", "/console.css", "/console.js", "/docs", "/docs.css", "/docs.js", "/openapi.json", "/healthz", "/readyz"}
     | {"/v1/openapi.json", "/v1/healthz", "/v1/readyz"}
 )
 
@@ -26,7 +27,14 @@ class StartRefusedError(Exception):
 
 
 def check_start(settings: Settings) -> None:
-    """Refuse to listen to a network without keys; raises StartRefusedError with one clear line."""
+    """Refuse prices that cannot be read, and to listen to a network without keys.
+
+    Raises StartRefusedError with one clear line.
+    """
+    try:
+        read_overrides(settings.prices)
+    except ValueError as error:
+        raise StartRefusedError(f"SYPHUS_PRICES does not hold: {error}.") from error
     if settings.auth == "off" or split_keys(settings):
         return
     if settings.auth == "on":

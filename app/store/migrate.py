@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 from app.embedded import Embedded, EmbeddedError, find_running, start_embedded
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("action", nargs="?", choices=["up", "down", "check", "rehearse"], default="up")
     parser.add_argument("revision", nargs="?", help="head for up, one step for down")
     chosen = parser.parse_args(arguments)
-    opening = _make_database() if chosen.action == "rehearse" else _open_database(load_settings())
     actions: dict[str, Callable[[str], None]] = {
         "up": lambda url: migrate(url, chosen.revision or "head"),
         "down": lambda url: revert(url, chosen.revision or "-1"),
@@ -50,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rehearse": _rehearse,
     }
     try:
+        opening = _make_database() if chosen.action == "rehearse" else _open_database(load_settings())
         with opening as database_url:
             actions[chosen.action](database_url)
-    except (EmbeddedError, CommandError) as error:
+    except (EmbeddedError, SettingsError, CommandError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(f"Done: {chosen.action}.\n")

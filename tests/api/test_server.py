@@ -1,6 +1,7 @@
 """The service as `uvicorn app.main:app` runs it: a process of its own that starts, is told to stop, and stops."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -78,3 +79,30 @@ async def test_a_refused_start_prints_one_line_and_no_trace() -> None:
     text = errors.decode()
     assert "Refusing to listen on 0.0.0.0 without keys: set SYPHUS_API_KEYS" in text
     assert "Traceback" not in text
+
+
+async def test_a_setting_that_does_not_hold_is_named_in_one_line() -> None:
+    async with run_server(free_port(), SYPHUS_LEASE_S="soon") as process:
+        _, errors = await process.communicate()
+    assert process.returncode
+    text = errors.decode()
+    assert "SYPHUS_LEASE_S is 'soon'" in text
+    assert "Traceback" not in text
+
+
+async def test_it_logs_json_lines_on_standard_error() -> None:
+    away = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    port = free_port()
+    async with run_server(port, **away) as process, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+        async def is_up() -> bool:
+            try:
+                return (await client.get("/v1/jobs")).status_code == 503
+            except httpx2.ConnectError:
+                return False
+
+        await wait_until(is_up, "the start of the server")
+        process.send_signal(signal.SIGTERM)
+        _, errors = await process.communicate()
+    events = [json.loads(line) for line in errors.decode().splitlines() if line.startswith("{")]
+    assert "database_away" in {event["event"] for event in events if event["logger"] == "syphus.api"}

@@ -26,6 +26,14 @@ def test_with_every_url_set_nothing_embedded_starts(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("SYPHUS_PORT", "SYPHUS_WORKERS", "OPENAI_MODEL", "DATABASE_URL"):
+        monkeypatch.setenv(name, "")
+    settings = _settings(tmp_path)
+    assert (settings.port, settings.workers, settings.openai_model) == (8000, None, "gpt-4o-mini")
+    assert settings.database_url is None
+
+
 def test_a_key_without_an_address_means_the_real_model(tmp_path: Path) -> None:
     urls = ALL_URLS | {"openai_api_key": "k"}
     del urls["openai_base_url"]

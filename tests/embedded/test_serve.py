@@ -101,6 +101,9 @@ def test_killing_everything_at_once_does_not_hinder_the_next_start(start_service
     [
         ({"SYPHUS_HOST": "0.0.0.0"}, "SYPHUS_API_KEYS"),
         ({"SYPHUS_HOST": "192.0.2.1", "SYPHUS_AUTH": "off"}, "SYPHUS_HOST"),
+        ({"SYPHUS_PORT": "eighty"}, "SYPHUS_PORT is 'eighty'"),
+        ({"SYPHUS_LOG_LEVEL": "loud", "SYPHUS_WORKERS": "0"}, "SYPHUS_LOG_LEVEL is 'LOUD'"),
+        ({"SYPHUS_PRICES": '{"mine": 3}'}, "SYPHUS_PRICES"),
     ],
 )
 def test_a_start_that_must_not_be_is_refused_in_one_line(

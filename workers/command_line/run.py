@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.embedded import EmbeddedError, Endpoints, find_running, resolve_endpoints
 from app.errors import AppError
 from app.logs import JsonFormatter
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 from app.store.migrate import migrate
 from workers.command_line.arguments import Options, parse_arguments
 from workers.command_line.cold_start.arguments import COMMAND, parse_cold_start
@@ -51,13 +50,10 @@ def main(arguments: Sequence[str]) -> int:
 def _attempt(work: Callable[[], int]) -> int:
     try:
         return work()
-    except (StartError, EmbeddedError) as error:
+    except (StartError, EmbeddedError, SettingsError) as error:
         return _refuse(str(error))
     except AppError as error:
         return _refuse(" ".join([error.detail, *_tell_faults(error)]))
-    except ValidationError as error:
-        first = error.errors()[0]
-        return _refuse(f"The setting {'.'.join(str(part) for part in first['loc'])} does not hold: {first['msg']}.")
     except (LostError, ExportFailedError) as error:
         return _refuse(f"{error} The same command continues.", status=1)
     except (SQLAlchemyError, OSError) as error:
