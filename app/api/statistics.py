@@ -1,7 +1,9 @@
 """Statistics over HTTP: of a job, a dataset or everything, as JSON or drawn as SVG."""
 
 import asyncio
+import base64
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,6 +17,7 @@ from app.api.statistics_views import StatisticsView
 from app.api.waiting import await_change, read_wait
 from app.errors import Fault, InvalidRequestError
 from app.ids import decode_id
+from app.pipeline.charts.canvas import STYLE
 from app.pipeline.charts.page import draw_chart
 from app.pipeline.language_codes import SOURCE_LANGUAGE
 from app.resources import Resources
@@ -35,7 +38,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": StatisticsView, "content": {SVG_MEDIA_TYPE: _SVG_CONTENT}},
     304: {"description": "Nothing changed."},
 }
-_SVG_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_STYLE_SHA256 = base64.b64encode(sha256(STYLE.encode()).digest()).decode()
+_SVG_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_SHA256}'; frame-ancestors 'none'"
 _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": StatisticsView}}
 
 

@@ -1,5 +1,8 @@
 """Statistics as pictures, over the API."""
 
+import base64
+import re
+from hashlib import sha256
 from xml.etree import ElementTree
 
 import httpx2
@@ -32,7 +35,12 @@ async def test_every_chart_can_be_asked_for_and_is_the_same_each_time(client: ht
         assert (first.status_code, first.headers["content-type"]) == (200, SVG), first.text
         assert first.content == again.content
         assert ElementTree.fromstring(first.content).tag.endswith("svg")
-        assert "default-src 'none'" in first.headers["content-security-policy"]
+        policy = first.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        style = re.findall(r"<style>(.*?)</style>", first.text)  # the only one, and the one that the policy lets in
+        assert [f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'" for text in style] == [
+            word.rstrip(";") for word in policy.split() if word.startswith("'sha256-")
+        ]
         same = await client.get(f"{path}?chart={chart}", headers={"If-None-Match": first.headers["etag"]})
         assert same.status_code == 304
 

@@ -23,6 +23,9 @@ HUES = (
 """Neighbours differ; the first of each is for what is strong, the second for what belongs to it."""
 
 FONT = "'Inter','Helvetica Neue',Arial,'Noto Sans','Liberation Sans','DejaVu Sans',sans-serif"
+STYLE = ":root{max-width:100%;height:auto}"
+"""A window that is narrower than the picture shows it smaller, and nothing is wider for it."""
+
 MARGIN = 28.0
 HEADING = 78.0
 """Room for title and subtitle, in pixels from the top."""
@@ -54,6 +57,7 @@ def render(picture: Picture) -> str:
             f'font-family="{FONT}" fill="{INK}">',
             f'<title id="title">{escape_text(picture.title)}</title>',
             f'<desc id="description">{escape_text(picture.description)}</desc>',
+            f"<style>{STYLE}</style>",
             draw_box(0, 0, picture.width, picture.height, PAPER),
             *_draw_heading(picture),
             *picture.elements,
