@@ -1,4 +1,4 @@
-"""The review console: a page without a build step that speaks to the API like any other client."""
+"""What browsers are shown: the review console and a page to try the API, without a build step or a foreign server."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,24 @@ async def get_style() -> Response:
 async def get_script() -> Response:
     """What it does."""
     return _answer("console.js", "text/javascript; charset=utf-8")
+
+
+@router.get("/docs")
+async def get_docs() -> Response:
+    """The operations of `/openapi.json`, each to be tried."""
+    return _answer("docs.html", "text/html; charset=utf-8")
+
+
+@router.get("/docs.css")
+async def get_docs_style() -> Response:
+    """How that looks."""
+    return _answer("docs.css", "text/css; charset=utf-8")
+
+
+@router.get("/docs.js")
+async def get_docs_script() -> Response:
+    """What that does."""
+    return _answer("docs.js", "text/javascript; charset=utf-8")
 
 
 def _answer(name: str, media_type: str) -> Response:

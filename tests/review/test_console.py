@@ -12,7 +12,11 @@ from tests.api.service import open_client
 
 
 @pytest.mark.parametrize(
-    ("path", "media_type"), [("/", "text/html"), ("/console.css", "text/css"), ("/console.js", "text/javascript")]
+    ("path", "media_type"),
+    [
+        *(("/", "text/html"), ("/console.css", "text/css"), ("/console.js", "text/javascript")),
+        *(("/docs", "text/html"), ("/docs.css", "text/css"), ("/docs.js", "text/javascript")),
+    ],
 )
 async def test_the_console_is_served_without_a_key_under_a_strict_policy(
     settings: Settings, sessions: Sessions, path: str, media_type: str
@@ -30,8 +34,11 @@ async def test_the_console_is_served_without_a_key_under_a_strict_policy(
 async def test_the_page_and_its_script_know_the_same_elements(settings: Settings, sessions: Sessions) -> None:
     async with open_client(create_app(settings)) as client:
         page, script = (await client.get("/")).text, (await client.get("/console.js")).text
+        docs, docs_script = (await client.get("/docs")).text, (await client.get("/docs.js")).text
     named = set(re.findall(r'\$\("(\w+)"\)', script)) | {"instruction", "response"}
     assert named <= set(re.findall(r'id="(\w+)"', page))
+    assert set(re.findall(r'\$\("(\w+)"\)', docs_script)) <= set(re.findall(r'id="(\w+)"', docs))
+    page, script = page + docs, script + docs_script
     assert not re.search(r"<script(?! src)|<style|\son\w+=|style=", page)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|localStorage", script)
 
