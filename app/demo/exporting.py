@@ -12,7 +12,10 @@ _WAIT_S = 30
 
 
 async def write_export(client: Client, orders: Sequence[Order], folder: Path) -> list[str]:
-    """Export every job that has pairs into `folder`, replacing an earlier one, and say what is in it."""
+    """Export every job that has pairs into `folder`, replacing an earlier one, and say what is in it.
+
+    Each export has a manifest of its own: here its name says whose.
+    """
     draft = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -24,8 +27,9 @@ async def write_export(client: Client, orders: Sequence[Order], folder: Path) ->
                 continue
             export = await _make(client, order)
             for file in export["files"]:
-                await client.download(file["url"], draft / file["name"], file["sha256"])
-                lines.append(f"    {file['name']:<34} {file['bytes']:>8,} bytes")
+                name = f"{order.dataset['abbr']}_{file['name']}" if file["role"] == "manifest" else file["name"]
+                await client.download(file["url"], draft / name, file["sha256"])
+                lines.append(f"    {name:<34} {file['bytes']:>8,} bytes")
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     except BaseException:

@@ -61,6 +61,8 @@ async def test_it_shows_pairs_and_writes_an_export_and_a_second_run_works_as_wel
             files = {path.name: json.loads(path.read_text()) for path in (tmp_path / "output").iterdir()}
             assert {"SD_instructions.json", "LACONV_train.json", "DC_instructions.zh.json"} <= files.keys()
             assert all(files[f"{abbr}_instructions.json"]["data"] for abbr in ("SD", "LACONV", "DC"))
+            manifests = [files[f"{abbr}_manifest.json"]["job"]["id"] for abbr in ("SD", "LACONV", "DC")]
+            assert len(set(manifests)) == 3  # none took the place of another
 
 
 async def test_an_interrupt_leaves_no_process_and_no_file(tmp_path: Path) -> None:
