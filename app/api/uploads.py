@@ -26,6 +26,7 @@ _FIELDS = ("name", "kind", "format", "strict")
 _INLINE_FIELDS = ("name", "kind", "strict", "items")
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 _INLINE_START = re.compile(rb'\s*\{\s*"(?:name|kind|strict|items)"\s*:')
+_ITEM_START = re.compile(rb'\s*\{\s*"(?:id|sentences|image_ids)"\s*:')
 _RAW_TYPES = frozenset(
     {
         "",
@@ -169,7 +170,9 @@ def _find_inline(
 ) -> tuple[DatasetRequest, InlineItems] | None:
     """The items of a JSON body that holds them itself; None where the body is a file."""
     with source.path.open("rb") as file:
-        if not _INLINE_START.match(file.read(4096)):
+        start = file.read(4096)
+        is_inline = _INLINE_START.match(start) is not None
+        if not is_inline and (asked.kind or source.bytes > cap_bytes or not _begins_oddly(start)):
             return None
         if source.bytes > cap_bytes:
             raise TooLargeError(f"Inline items take at most {cap_bytes:,} bytes; upload them as a file (`curl -T`).")
@@ -178,10 +181,17 @@ def _find_inline(
     try:
         body = parse_strictly(raw)
     except FlawError as error:
+        if not is_inline:
+            return None
         fault = Fault(error.pointer, error.code, error.message)
         raise InvalidRequestError("The body is no valid JSON.", errors=[fault]) from error
-    if not isinstance(body, dict) or not isinstance(body.get("items", []), list):
+    if not isinstance(body, dict):
         return None
+    if not isinstance(body.get("items", []), list):
+        if asked.kind or not set(body) <= set(_INLINE_FIELDS):
+            return None
+        fault = Fault("/items", "wrong_type", 'There must be an array of items here: [{"id": "…", "sentences": "…"}].')
+        raise InvalidRequestError("The body has no list of items.", errors=[fault])
     if "items" not in body:
         if asked.name is not None or not set(body) <= set(_INLINE_FIELDS):
             return None
@@ -189,3 +199,8 @@ def _find_inline(
         raise InvalidRequestError("The body has no items.", errors=[fault])
     items = body.pop("items")
     return merge_fields(asked, body, "/"), InlineItems(items, source.bytes, source.sha256)
+
+
+def _begins_oddly(start: bytes) -> bool:
+    """Whether a body without a kind is an object that begins like no item: perhaps a body with a mistyped field."""
+    return start.lstrip()[:1] == b"{" and _ITEM_START.match(start) is None

@@ -168,3 +168,15 @@ async def test_a_dataset_that_is_not_there_is_not_found(client: httpx2.AsyncClie
         for rest in ("", "/items", "/errors"):
             assert_problem(await client.get(f"/datasets/{path}{rest}"), 404, "not_found")
         assert_problem(await client.delete(f"/datasets/{path}"), 404, "not_found")
+
+
+async def test_inline_items_that_are_no_list_are_pointed_at(client: httpx2.AsyncClient, incoming: Path) -> None:
+    body = {"name": "refused", "items": {"id": "1", "sentences": "A heron."}}
+    await refuse(client, incoming, 422, "invalid_request", "/items", mend="an array", url="/datasets", json=body)
+
+
+async def test_a_mistyped_field_before_inline_items_is_named_with_those_like_it(
+    client: httpx2.AsyncClient, incoming: Path
+) -> None:
+    body = {"nmae": "refused", "items": plain_items(1)}
+    await refuse(client, incoming, 422, "invalid_request", "/nmae", mend="'name'", url="/datasets", json=body)
