@@ -62,11 +62,19 @@ class NotFoundError(AppError):
     status, code, title = 404, "not_found", "Not found"
 
     def __init__(self, noun: str, name: str) -> None:
-        super().__init__(f"There is no {noun} {name!r}.")
+        super().__init__(f"There is no {noun} {name if len(name) <= 100 else f'{name[:99]}…'!r}.")
 
 
 class InvalidRequestError(AppError):
     status, code, title = 422, "invalid_request", "The request is not valid"
+
+
+def tell_faults(what: str, faults: Sequence[Fault]) -> str:
+    """The sentence above some faults, at least one: what is wrong where there is one, else where they are."""
+    if len(faults) == 1:
+        return f"The {what} does not hold: {faults[0].message}"
+    places = ", ".join(dict.fromkeys(fault.pointer for fault in faults[:5]))
+    return f"The {what} does not hold in {len(faults)} places: {places}{', …' if len(faults) > 5 else ''}."
 
 
 class InvalidUploadError(InvalidRequestError):

@@ -220,6 +220,8 @@ def _answer(report: Report, dataset_id: int) -> Response:
     if not good:
         faults = [Fault(refusal.name, refusal.code, refusal.message) for refusal in report.first_refused]
         detail = f"None of the {report.refused:,} files is taken." if faults else "There is no picture in it."
+        if report.refused == 1:
+            detail = f"The file is not taken: {faults[0].message}"
         raise InvalidUploadError(detail, errors=faults or [Fault("", "no_pictures", detail)], extra=extra)
     return answer_json(body)
 

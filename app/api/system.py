@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from app.api.deps import ResourcesDep, begin_reading
 from app.api.pages import ListBody, answer_json
 from app.clock import utc_now
-from app.errors import NotFoundError, UnavailableError
+from app.errors import Fault, InvalidRequestError, NotFoundError, UnavailableError
 from app.pipeline.costing import PRICES, price_of, read_overrides
 from app.pipeline.languages import describe_language, is_language, list_languages
 from app.resources import Resources
@@ -145,8 +145,9 @@ async def get_usage(
     until: Annotated[datetime | None, Query(description="Jobs made before this time.")] = None,
 ) -> Response:
     """Calls, tokens, cost and yield of jobs, in all and by model."""
+    since, until = _in_utc("since", since), _in_utc("until", until)
     async with begin_reading(resources) as session:
-        rows = await sum_usage(session, _in_utc(since), _in_utc(until))
+        rows = await sum_usage(session, since, until)
     models: dict[str, dict[str, int]] = {}
     total: dict[str, int] = {}
     for model, key, n in rows:
@@ -179,10 +180,14 @@ def _show_usage(counts: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
+def _in_utc(name: str, moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        fault = Fault(name, "out_of_range", "In UTC this is no time of the years 1 to 9999; give another one.")
+        raise InvalidRequestError(f"{name} is out of range.", errors=[fault]) from error
 
 
 async def _look_at_fleet(resources: Resources) -> tuple[int, int] | None:

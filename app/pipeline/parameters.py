@@ -112,7 +112,8 @@ def _find_number_fault(rule: Rule, value: Any) -> str | None:
     if _is_number(value) and rule.least <= value <= rule.most and not (whole and not isinstance(value, int)):
         return None
     noun = "an integer" if whole else "a number"
-    return f"{noun} from {rule.least:g} to {rule.most:g}"
+    least, most = (f"{bound:g}" if abs(bound) < 1e6 else str(bound) for bound in (rule.least, rule.most))
+    return f"{noun} from {least} to {most}"
 
 
 def _find_word_fault(rule: Rule, value: Any) -> str | None:

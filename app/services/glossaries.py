@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, tell_faults
 from app.ids import encode_id
 from app.pipeline.parity import NO_GLOSSARY, Glossary, read_terms, show_term
 from app.store.datasets import get_dataset
@@ -27,7 +27,7 @@ async def replace_glossary(session: AsyncSession, dataset_id: int, given: Sequen
     await get_dataset(session, dataset_id)
     terms, faults = read_terms(given)
     if faults:
-        raise InvalidRequestError(f"{len(faults)} thing(s) in the glossary do not hold.", errors=faults)
+        raise InvalidRequestError(tell_faults("glossary", faults), errors=faults)
     shown = [show_term(term) for term in terms]
     await set_terms(session, dataset_id, shown)
     return _show(dataset_id, shown)

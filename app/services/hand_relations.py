@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Fault, InvalidRequestError, NotFoundError
+from app.errors import Fault, InvalidRequestError, NotFoundError, tell_faults
 from app.ids import decode_id, encode_id
 from app.pipeline.relating import MOST_RELATED
 from app.store import models
@@ -42,7 +42,7 @@ async def relate_by_hand(session: AsyncSession, pair: models.Pair, names: Sequen
         elif found.status == "rejected":
             faults.append(Fault(pointer, "rejected", f"{name} was rejected in review; leave it out."))
     if faults:
-        detail = f"{len(faults)} related pair(s) cannot be set."
+        detail = tell_faults("list of related pairs", faults)
         raise InvalidRequestError(detail, errors=sorted(faults, key=lambda fault: fault.pointer))
     await set_manual_relation(session, pair.id, pair.job_id, list(related.values()))
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError
+from app.clock import utc_now
+from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError, tell_faults
 from app.ids import encode_id
 from app.pipeline.costing import price_of
 from app.pipeline.policies import check_policies
@@ -27,6 +28,7 @@ from app.store.images import has_images
 
 _LIMITS = {"max_cost_usd", "deadline_at", "concurrency"}
 _METADATA_ENTRIES = 64
+_JUST_NOW = timedelta(minutes=1)  # clocks differ; a deadline that has just passed is the job's end, as any other
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
         message = f"No item is left: the dataset has {dataset.items} items, counted from 0."
         faults.append(Fault("/slice", "empty", message))
     if faults:
-        raise InvalidRequestError(f"{len(faults)} thing(s) in the order do not hold.", errors=faults)
+        raise InvalidRequestError(tell_faults("order", faults), errors=faults)
     budget = request.limits.get("max_cost_usd")
     deadline = request.limits.get("deadline_at")
     return Plan(
@@ -194,9 +196,19 @@ def _check_limits(limits: Mapping[str, Any], *, has_price: bool, model: str) -> 
         faults.append(Fault("/limits/max_cost_usd", "unknown_price", message))
     if concurrency is not None and not (_is_integer(concurrency) and concurrency > 0):
         faults.append(Fault("/limits/concurrency", "wrong_type", "Give calls in flight as a whole number above 0."))
-    if deadline is not None and _parse_time(deadline) is None:
-        faults.append(Fault("/limits/deadline_at", "wrong_type", "Give an RFC 3339 time, e.g. 2030-01-31T12:00:00Z."))
-    return faults
+    return faults + _check_deadline(deadline)
+
+
+def _check_deadline(deadline: object) -> list[Fault]:
+    if deadline is None:
+        return []
+    moment = _parse_time(deadline)
+    if moment is None:
+        return [Fault("/limits/deadline_at", "wrong_type", "Give an RFC 3339 time, e.g. 2030-01-31T12:00:00Z.")]
+    if moment < utc_now() - _JUST_NOW:
+        message = f"{deadline} lies in the past: no call would be made. Give a later time, or none."
+        return [Fault("/limits/deadline_at", "past", message)]
+    return []
 
 
 def _check_rest(request: JobRequest) -> list[Fault]:
@@ -229,6 +241,6 @@ def _parse_time(value: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -48,10 +48,10 @@ def open_ticket(sealed: str, settings: Settings) -> Ticket:
         signature.encode(), _sign(text, settings.signing_key).encode()
     )
     if not is_ours or len(parts) != 3:
-        raise NotFoundError("picture", "of this address")
+        raise NotFoundError("picture with the address", sealed)
     ticket = Ticket(parts[0], int(parts[1]), int(parts[2]))
     if ticket.expires < utc_now().timestamp():
-        raise NotFoundError("picture", "of this address any more")
+        raise NotFoundError("picture any more with the address", sealed)
     return ticket
 
 
@@ -60,7 +60,7 @@ async def fetch_shown(resources: Resources, ticket: Ticket) -> bytes:
     try:
         data = await resources.blobs.fetch(image_path(ticket.sha256))
     except FileNotFoundError as error:
-        raise NotFoundError("picture", "of this address any more") from error
+        raise NotFoundError("picture any more with the sha256", ticket.sha256) from error
     return await resources.pictures.shrink(data, max(MIN_SIDE, min(MAX_SIDE, ticket.side)))
 
 

@@ -63,6 +63,21 @@ async def test_everything_wrong_with_an_order_is_told_at_once(client: httpx2.Asy
     assert {"/stages/0", "/limits/deadline_at"} <= pointers
 
 
+@pytest.mark.parametrize(
+    ("moment", "mend"),
+    [
+        ("1999-12-31T23:59:59Z", "lies in the past"),
+        ("9999-12-31T23:59:59-23:00", "RFC 3339"),
+        ("0001-01-01T00:00:00+14:00", "RFC 3339"),
+    ],
+)
+async def test_a_deadline_that_cannot_be_kept_is_refused(
+    client: httpx2.AsyncClient, sessions: Sessions, moment: str, mend: str
+) -> None:
+    body = await order_body(sessions, limits={"deadline_at": moment})
+    assert_problem(await client.post("/v1/jobs", json=body), 422, "invalid_request", "/limits/deadline_at", mend=mend)
+
+
 async def test_a_dataset_that_is_not_ready_takes_no_order(client: httpx2.AsyncClient, sessions: Sessions) -> None:
     dataset_id, _ = await add_dataset(sessions, state="validating")
     response = await client.post("/v1/jobs", json={"dataset_id": encode_id("dataset", dataset_id)})

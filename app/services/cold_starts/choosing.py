@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Fault, InvalidRequestError, NotFoundError
+from app.errors import Fault, InvalidRequestError, NotFoundError, tell_faults
 from app.ids import decode_id
 from app.pipeline.diversity import choose_diverse, part_choice
 from app.pipeline.selecting.likeness import Likeness
@@ -98,5 +98,5 @@ async def _find_named(session: AsyncSession, dataset_id: int, names: Sequence[st
     told = "The dataset has no such item; GET /v1/datasets/{id}/items lists those it has."
     faults = [Fault(f"/item_ids/{index}", "not_found", told) for index in range(len(names)) if index not in mine]
     if faults:
-        raise InvalidRequestError(f"{len(faults)} item(s) cannot be named.", errors=faults)
+        raise InvalidRequestError(tell_faults("choice of items", faults), errors=faults)
     return {found[number][0]: (number, found[number][1]) for number in mine.values()}

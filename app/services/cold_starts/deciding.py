@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utc_now
-from app.errors import ConflictError, Fault, InvalidRequestError
+from app.errors import ConflictError, Fault, InvalidRequestError, tell_faults
 from app.ids import encode_id
 from app.pipeline.filtering import filter_pairs
 from app.pipeline.formats import read_content
@@ -159,7 +159,7 @@ def _check_rules(pairs: tuple[Pair, ...], field: str, kind: KindInfo, candidate:
         for each in result.rejections
     ]
     if faults:
-        raise InvalidRequestError(f"{len(faults)} pair(s) of the edit break a rule.", errors=faults)
+        raise InvalidRequestError(tell_faults("edit", faults), errors=faults)
 
 
 def _in_our_words(text: str) -> str:

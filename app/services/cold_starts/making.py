@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import new_id, utc_now
-from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError
+from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError, tell_faults
 from app.ids import encode_id
 from app.pipeline.prompting import check_parameters
 from app.pipeline.stop_rule import StopRule, read_stop_rule
@@ -88,7 +88,7 @@ async def draft_cold_start(session: AsyncSession, request: ColdStartRequest) -> 
     if request.reply_format not in REPLY_FORMATS:
         faults.append(Fault("/reply_format", "unknown_format", "Send json or text."))
     if faults:
-        raise InvalidRequestError(f"{len(faults)} thing(s) in the cold start do not hold.", errors=faults)
+        raise InvalidRequestError(tell_faults("cold start", faults), errors=faults)
     message = request.system_message or _find_message(dataset.kind)
     pool = await draw_pool(session, dataset, choice)
     return Draft(request, message, rule, automatic, choice, pool)
@@ -127,7 +127,7 @@ async def change_cold_start(session: AsyncSession, row: ColdStart, change: Chang
     if change.name is not None:
         faults += _check_name(change.name)
     if faults:
-        raise InvalidRequestError(f"{len(faults)} thing(s) in the change do not hold.", errors=faults)
+        raise InvalidRequestError(tell_faults("change", faults), errors=faults)
     row.name = change.name or row.name
     row.system_message = change.system_message or row.system_message
     row.stop_rule = rule.describe()
