@@ -1,6 +1,7 @@
 """What endpoints are handed: the process's resources, sessions, checked parameters."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
@@ -25,9 +26,9 @@ _ANSWERED_S: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
 
 
 class Body(BaseModel):
-    """The shape of a request body: what it does not name is refused."""
+    """The shape of a request body: what it does not name is refused, and so is a text for a number, or 1 for true."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=2**20)
+    model_config = ConfigDict(extra="forbid", strict=True, str_max_length=2**20)
 
 
 def get_resources(request: Request) -> Resources:
@@ -52,7 +53,7 @@ async def begin_writing(resources: Resources) -> AsyncIterator[AsyncSession]:
 
 
 async def refuse_unknown_query(request: Request) -> None:
-    """Refuse a query parameter nobody reads: a mistyped filter must not answer with everything."""
+    """Refuse a query parameter nobody reads, or that is given twice: a slip must not answer with everything."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return
@@ -65,6 +66,14 @@ async def refuse_unknown_query(request: Request) -> None:
     if faults:
         names = ", ".join(repr(fault.pointer) for fault in faults)
         raise InvalidRequestError(f"Unknown query parameter: {names}.", errors=faults)
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    faults = [
+        Fault(name, "repeated_parameter", "This is given more than once, and only one can hold; give it once.")
+        for name, count in given.items()
+        if count > 1
+    ]
+    if faults:
+        raise InvalidRequestError(f"{faults[0].pointer!r} is given more than once.", errors=faults)
 
 
 def negotiate(request: Request, *offered: str) -> str:

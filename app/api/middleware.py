@@ -40,6 +40,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}  # a slash at the end changes nothing
         reply = _Reply(scope, send)
         if reply.is_head:
             scope = {**scope, "method": "GET"}

@@ -12,6 +12,7 @@ from app.api.deps import Body, ResourcesDep, accept_json, begin_reading, begin_w
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource, require_match
 from app.errors import Fault, InvalidRequestError
 from app.ids import decode_id
+from app.pipeline.languages import is_language
 from app.resources import Resources
 from app.services.hand_relations import find_english_pair, relate_by_hand
 from app.services.pairs import EXPANSIONS, view_pair, view_pairs, view_relations, view_translations
@@ -72,7 +73,7 @@ class RelationsView(BaseModel):
 def read_filter(
     job_id: Annotated[str | None, Query(description="Pairs of one job.")] = None,
     dataset_id: Annotated[str | None, Query(description="Pairs of one dataset, over all its jobs.")] = None,
-    language: Annotated[str, Query(pattern=r"^(\*|[a-z]{2,3}(-[A-Za-z0-9]+)*)$", description="`*` for all.")] = "en",
+    language: Annotated[str, Query(max_length=40, description="A code of `GET /languages`; `*` for all.")] = "en",
     status: Annotated[Literal["accepted", "flagged", "rejected", "edited"] | None, Query()] = None,
     item_id: Annotated[str | None, Query(description="Pairs of one item.")] = None,
     image_id: Annotated[str | None, Query(max_length=1000, description="Pairs that show an image.")] = None,
@@ -96,7 +97,14 @@ def read_filter(
         str | None, Query(min_length=1, max_length=200, description="Not judged by this person.")
     ] = None,
 ) -> PairFilter:
-    """The filters that pages and streams share; an id that cannot exist raises NotFoundError."""
+    """The filters that pages and streams share.
+
+    Raises NotFoundError for an id that cannot exist, InvalidRequestError for a code of no language.
+    """
+    if language != "*" and not is_language(language):
+        mend = "GET /v1/languages?all=true lists the languages; a code may add a script and a region (zh-Hant, pt-BR)."
+        fault = Fault("language", "unknown_language", f"{language!r} is no code of a language. {mend}")
+        raise InvalidRequestError(fault.message, errors=[fault])
     return PairFilter(
         job_id=None if job_id is None else decode_id("job", job_id),
         dataset_id=None if dataset_id is None else decode_id("dataset", dataset_id),

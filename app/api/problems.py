@@ -144,7 +144,12 @@ def _translate_http(error: HTTPException, scope: Scope) -> AppError:
         return UnknownPathError(f"Nothing lives at {scope['path']!r}; /openapi.json lists every path.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         method = scope.get("state", {}).get("method", scope["method"])
-        return MethodError(f"{scope['path']!r} does not answer {method}; the Allow header lists what it does.")
+        hint = ""
+        if method == "PUT" and scope["path"].startswith("/v1/datasets/"):
+            hint = (
+                " To upload a file with `curl -T`, end the address without a slash: `curl -T train.json …/v1/datasets`."
+            )
+        return MethodError(f"{scope['path']!r} does not answer {method}; the Allow header lists what it does.{hint}")
     status = HTTPStatus(error.status_code)
     translated = AppError(str(error.detail), code=status.name.lower(), status=status.value)
     translated.title = status.phrase

@@ -10,7 +10,7 @@ from app.api.pages import matches_etag
 from app.api.problems import make_problem
 from app.errors import RangeError
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=(\d{0,1000})-(\d{0,1000})")
 
 MEDIA_TYPES = {
     "json": "application/json",

@@ -152,3 +152,75 @@ async def test_an_unexpected_failure_is_a_500_without_a_trace(settings: Settings
     assert_problem(response, 500, "internal_error", mend="request_id")
     assert "secret" not in response.text
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def test_a_key_that_occurs_twice_is_refused_and_pointed_at(client: httpx2.AsyncClient) -> None:
+    body = b'{"dataset_id": "ds_1", "limits": {"max_cost_usd": 1, "max_cost_usd": 1000}}'
+    response = await client.post("/v1/jobs", content=body, headers=JSON)
+    assert_problem(
+        response, 422, "invalid_request", "/limits/max_cost_usd", mend="occurs twice in one object; keep one"
+    )
+
+
+async def test_a_whole_number_that_no_answer_could_hold_is_refused(client: httpx2.AsyncClient) -> None:
+    for place, number in (("a~1b", 2**64), ("c", -(2**63) - 1)):
+        body = b'{"dataset_id": "ds_1", "metadata": {"%b": [%d]}}' % (place.replace("~1", "/").encode(), number)
+        response = await client.post("/v1/jobs", content=body, headers=JSON)
+        assert_problem(response, 422, "invalid_request", f"/metadata/{place}/0", mend="at most 64 bits")
+
+
+async def test_bytes_that_are_no_utf8_are_located(client: httpx2.AsyncClient) -> None:
+    response = await client.post("/v1/jobs", content=b'{"a":\n "\xc3\xa9\xff"}', headers=JSON)
+    problem = assert_problem(response, 400, "malformed_json", "", mend="byte 10 is not UTF-8")
+    assert problem["errors"][0]["line"] == 2
+    assert "line 2, column 5" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("field", "pointer"),
+    [({"target_pairs": "5"}, "/target_pairs"), ({"pairs_per_item": True}, "/pairs_per_item"), ({"model": 4}, "/model")],
+)
+async def test_a_text_is_no_number_and_true_is_none_either(
+    client: httpx2.AsyncClient, field: dict[str, object], pointer: str
+) -> None:
+    response = await client.post("/v1/jobs", json={"dataset_id": "ds_1", **field})
+    assert_problem(response, 422, "invalid_request", pointer, mend="Input should be a valid")
+
+
+async def test_a_parameter_that_is_given_twice_is_refused(client: httpx2.AsyncClient) -> None:
+    response = await client.get("/v1/pairs?language=zh&limit=5&language=fr")
+    assert_problem(response, 422, "invalid_request", "language", mend="give it once")
+
+
+async def test_a_code_of_no_language_is_refused_and_not_answered_with_nothing(client: httpx2.AsyncClient) -> None:
+    for code in ("xx", "ZZZZ", "chinese", "", "zh-"):
+        response = await client.get(f"/v1/pairs?language={code}")
+        assert_problem(response, 422, "invalid_request", "language", mend="/v1/languages")
+    assert (await client.get("/v1/pairs?language=pt-BR")).json()["data"] == []
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+14:00"])
+async def test_times_that_utc_cannot_say_are_refused(client: httpx2.AsyncClient, moment: str) -> None:
+    response = await client.get("/v1/usage", params={"until": moment})
+    assert_problem(response, 422, "invalid_request", "until", mend="give another one")
+
+
+async def test_a_slash_at_the_end_changes_nothing(client: httpx2.AsyncClient) -> None:
+    for path in ("/v1/jobs", "/v1/pairs/stream", "/readyz"):
+        plain, slashed = await client.get(path), await client.get(f"{path}/")
+        assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content)
+    assert_problem(await client.post("/v1/jobs/", json={}), 422, "invalid_request", "/dataset_id", mend="required")
+
+
+async def test_a_file_put_beneath_the_datasets_is_told_where_it_belongs(client: httpx2.AsyncClient) -> None:
+    response = await client.put("/v1/datasets/train.json", content=b"[]")  # what `curl -T train.json …/datasets/` sends
+    assert_problem(response, 405, "method_not_allowed", mend="end the address without a slash")
+
+
+async def test_an_address_that_is_no_utf8_is_refused(client: httpx2.AsyncClient) -> None:
+    for address in ("/v1/pairs?q=%ff", "/v1/jobs/%ed%a0%80", "/v1/datasets?name=%c3"):
+        assert_problem(await client.get(address), 422, "invalid_request", "", mend="as UTF-8")
+    assert (await client.get("/v1/pairs?q=%E9%B7%BA+x")).status_code == 200
