@@ -11,6 +11,7 @@ from app.embedded import EmbeddedError
 from app.logs import set_up_logs
 from app.settings import Settings, SettingsError, load_settings
 from workers.main import listen, name_worker, open_worker, resolve_settings
+from workers.memory import spare_lasting_objects
 
 
 def main() -> int:
@@ -31,6 +32,7 @@ async def _work(settings: Settings, worker_id: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     async with open_worker(settings, worker_id) as engine:
+        spare_lasting_objects()
         listening = asyncio.create_task(listen(settings, engine, worker_id))
         ends = [asyncio.create_task(event.wait()) for event in (stopping, engine.failed)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -28,6 +28,7 @@ from app.settings import Settings, load_settings
 from app.wiring import open_resources
 from workers.dispatcher import Dispatcher
 from workers.engine import ShardEngine
+from workers.memory import spare_lasting_objects
 from workers.pacing import Paces
 from workers.relating.endpoint import IMAGES_IN_REQUEST, TEXTS_IN_REQUEST, VectorEndpoint
 from workers.shell import ENGINE, list_functions
@@ -202,6 +203,7 @@ def _make_arq_settings() -> dict[str, Any]:
         opened = open_worker(settings, worker_id)
         context[ENGINE] = await opened.__aenter__()
         context["opened"] = opened
+        spare_lasting_objects()
 
     async def stop(context: dict[str, Any]) -> None:
         if "opened" in context:
