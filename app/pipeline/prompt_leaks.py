@@ -13,7 +13,7 @@ _LONGEST_OVERLAP = 60
 _KNOWN_PROMPTS = 64
 
 _WORDLESS = re.compile(r"[\W_]+")
-_ASCII_SPACES = {code: " " for code in range(128) if not chr(code).isalnum()}
+_BARE_BYTES = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)) + bytes(128)
 
 PairKey = tuple[str, str]
 
@@ -116,7 +116,6 @@ def _extend(system: str, text: str, at: int, start: int) -> str:
 
 
 def _bare_words(text: str) -> str:
-    folded = text.casefold()
-    if folded.isascii():
-        return " ".join(folded.translate(_ASCII_SPACES).split())
-    return _WORDLESS.sub(" ", folded).strip()
+    if text.isascii():
+        return b" ".join(text.encode().translate(_BARE_BYTES).split()).decode()
+    return _WORDLESS.sub(" ", text.casefold()).strip()

@@ -2,16 +2,17 @@
 
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.pipeline.filtering import RULES, Candidate, ReplyContext, plan_filters
+from app.pipeline.filtering import RULES, Candidate, FilterPlan, ReplyContext, Rule, filter_pairs, plan_filters
 from app.pipeline.filtering.rules import ReplyText
 from app.pipeline.prompt_leaks import key_of
 from app.pipeline.telltales import CANARY, ERROR_TEXT, FRAME_MARK, LEAKED_ANNOTATION, LITERALS, REFUSAL, find_suspicions
-from app.pipeline.values import Pair, Prompt
+from app.pipeline.values import Pair, Prompt, Turn
 from datasets.house_rules import (
     MENTIONS_ANNOTATION,
     MENTIONS_BOXES,
@@ -63,20 +64,69 @@ def _choose(pairs: list[Pair]) -> set[str]:
 
 
 def _broken_rules(pairs: list[Pair]) -> set[str]:
-    """By every pattern on every pair, without a look before."""
-    broken = set()
+    """By every rule of the baseline on every pair, without a look before."""
+    broken, context = set(), ReplyContext(_PROMPT, "")
     for pair in pairs:
         candidate = Candidate(pair, key_of(pair))
-        broken |= {reason for reason in LITERALS if RULES[reason](candidate, ReplyContext(_PROMPT, ""))}
+        broken |= {reason for reason, find in RULES.items() if find(candidate, context)}
+        context.keep(candidate)
     return broken
 
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.builds(Pair, _SUSPICIOUS, _SUSPICIOUS), max_size=3))
 def test_a_rule_that_any_pair_breaks_is_chosen(pairs: list[Pair]) -> None:
-    chosen = _choose(pairs)
-    assert _broken_rules(pairs) <= chosen
-    assert chosen >= RULES.keys() - LITERALS.keys()
+    assert _broken_rules(pairs) <= _choose(pairs)
+
+
+_EXAMPLE = Pair(
+    "What has changed in the yard since the first picture?", "The blue bicycle that leaned on the wall is gone."
+)
+_SHOWN = Prompt(
+    _SYSTEM,
+    (Turn("user", "a yard"), Turn("assistant", f"Instruction: {_EXAMPLE.instruction}\nResponse: {_EXAMPLE.response}")),
+)
+_REPLIES = st.lists(
+    st.sampled_from(
+        [
+            _EXAMPLE,
+            Pair("What is different?", "The white van is gone."),
+            Pair("**What is different?**", "The white van is gone,"),
+            Pair("Question 2: What is different?", "What is different?"),
+            Pair("What has changed in this yard, please?", "The white van left the yard and its driver went to the"),
+            Pair("What has changed in that yard?", "Is it the van?"),
+            Pair("", "Nothing."),
+            Pair("Why?", "…"),
+            Pair("\u0345", "\u0345"),
+            Pair("What is it? " + "Tell me. " * 300, "A van."),
+            Pair("I", "**I** cannot say, I’m unable to view it."),
+            Pair("What does the user (you) carry?", "A bag , and  a box\u200b."),
+            Pair("Who is <b>here</b>?", "Call +49 30 1234 5678, or 4111 1111 1111 1111."),
+        ]
+    )
+    | st.builds(Pair, _SUSPICIOUS, _SUSPICIOUS),
+    max_size=4,
+)
+_PLANS = [
+    plan_filters(),
+    plan_filters({"similarity": 0.5, "rules": {"duplicate": "flag", "exact_time": "on", "empty": "off"}}),
+    plan_filters({"rules": {rule.code: "off" for rule in plan_filters().mending}}),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(_PLANS), _REPLIES, _REPLIES)
+def test_what_is_kept_and_why_is_the_same_without_any_cheap_look(
+    plan: FilterPlan, pairs: list[Pair], earlier: list[Pair]
+) -> None:
+    def look(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(replace(rule, literals=(), words=frozenset(), gate=None) for rule in rules)
+
+    slow = replace(plan, mending=look(plan.mending), refusing=look(plan.refusing), flagging=look(plan.flagging))
+    quick, every = (
+        filter_pairs(pairs, plan=each, prompt=_SHOWN, sentences="a yard", earlier=earlier) for each in (plan, slow)
+    )
+    assert quick == every
 
 
 _TELLING = {

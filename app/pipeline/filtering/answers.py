@@ -3,7 +3,8 @@
 import re
 
 from app.pipeline.filtering.people import is_quoted
-from app.pipeline.filtering.rules import Candidate, ReplyContext, Rule
+from app.pipeline.filtering.rules import Candidate, ReplyContext, ReplyText, Rule
+from app.pipeline.values import Prompt
 
 _TO_TELL = (
     r"(?:tell(?! (?:[\w']+ ){1,4}apart)|say|know|determine|judge|identify|ascertain|infer|conclude|be (?:sure|certain))"
@@ -66,6 +67,14 @@ def _find_unfinished(candidate: Candidate, _: ReplyContext) -> str:
     return f"the response breaks off: {text[-40:]!r}" if match else ""
 
 
+def _may_answer_with_question(reply: ReplyText, _: Prompt) -> bool:
+    return any(pair.response.rstrip().endswith(("?", "？")) for pair in reply.pairs)
+
+
+def _may_break_off(reply: ReplyText, _: Prompt) -> bool:
+    return not all(pair.response.endswith((".", "!", "?")) for pair in reply.pairs)
+
+
 ANSWERS: tuple[Rule, ...] = (
     Rule(
         "question_without_answer",
@@ -80,7 +89,13 @@ ANSWERS: tuple[Rule, ...] = (
         "answers",
         "The response is nothing but a question.",
         _find_question_for_answer,
-        literals=("?", "？"),
+        gate=_may_answer_with_question,
     ),
-    Rule("unfinished", "formats", "The response breaks off in the middle of a sentence.", _find_unfinished),
+    Rule(
+        "unfinished",
+        "formats",
+        "The response breaks off in the middle of a sentence.",
+        _find_unfinished,
+        gate=_may_break_off,
+    ),
 )

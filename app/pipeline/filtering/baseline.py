@@ -2,7 +2,7 @@
 
 import re
 
-from app.pipeline.filtering.rules import Candidate, Find, ReplyContext, ReplyText, Rule, Severity
+from app.pipeline.filtering.rules import Candidate, Find, Gate, ReplyContext, ReplyText, Rule, Severity
 from app.pipeline.formats.schemas import MAX_INSTRUCTION_CHARACTERS, MAX_RESPONSE_CHARACTERS
 from app.pipeline.prompt_leaks import (
     find_overlap,
@@ -137,6 +137,36 @@ def _may_leak_prompt(reply: ReplyText, prompt: Prompt) -> bool:
     return may_overlap(prompt, reply.joined)
 
 
+def _may_be_empty(reply: ReplyText, _: Prompt) -> bool:
+    return not reply.folded.isascii() or any(not key[0] or not key[1] for key in reply.keys)
+
+
+def _may_be_overlong(reply: ReplyText, _: Prompt) -> bool:
+    return len(reply.joined) > MAX_INSTRUCTION_CHARACTERS
+
+
+def _may_copy_example(reply: ReplyText, prompt: Prompt) -> bool:
+    return not know_prompt(prompt).example_keys.isdisjoint(reply.keys)
+
+
+def _may_echo(reply: ReplyText, _: Prompt) -> bool:
+    return any(key[0] == key[1] for key in reply.keys)
+
+
+def _may_repeat(reply: ReplyText, _: Prompt) -> bool:
+    questions = reply.questions
+    return len(set(questions)) < len(questions)
+
+
+_GATES: dict[str, Gate] = {
+    "empty": _may_be_empty,
+    "overlong": _may_be_overlong,
+    "leaked_prompt": _may_leak_prompt,
+    "copied_example": _may_copy_example,
+    "echo": _may_echo,
+    "duplicate": _may_repeat,
+}
+
 BASELINE: tuple[Rule, ...] = tuple(
     Rule(
         code,
@@ -145,7 +175,7 @@ BASELINE: tuple[Rule, ...] = tuple(
         find,
         Severity.REJECT,
         literals=LITERALS.get(code, ()),
-        gate=_may_leak_prompt if code == "leaked_prompt" else None,
+        gate=_GATES.get(code),
         version=4,
     )
     for code, find in RULES.items()

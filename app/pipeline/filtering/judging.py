@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from app.pipeline.filtering.plan import ChosenRules, FilterPlan, plan_filters
 from app.pipeline.filtering.rules import Candidate, HouseRule, ReplyContext, ReplyText, Rule
 from app.pipeline.formats import EARLIER_ROUND_REFUSED, PAIRS, ParsedReply, ReplyGrammar
-from app.pipeline.prompt_leaks import key_of
+from app.pipeline.prompt_leaks import PairKey, key_of
 from app.pipeline.values import Finding, Pair, Prompt, Rejection, Repair
+
+Mended = tuple[Pair, PairKey, tuple[Repair, ...]]
+"""A pair after its repairs, its key, and what was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,7 @@ def filter_pairs(
     """
     plan = plan or plan_filters(house_rules=house_rules)
     context = ReplyContext(prompt, sentences, options=plan.options)
-    keys = [key_of(pair) for pair in pairs]
-    rules = plan.choose(ReplyText.of(pairs, keys), prompt)
+    mended, rules = _look_over(pairs, plan, prompt, earlier)
     accepted: list[Pair] = []
     findings: dict[int, tuple[Finding, ...]] = {}
     repairs: dict[int, tuple[Repair, ...]] = {}
@@ -63,10 +65,8 @@ def filter_pairs(
     for pair in earlier:
         _keep(Candidate(pair, key_of(pair), rounds[pair.conversation]), context, rules)
         rounds[pair.conversation] += 1
-    for ordinal, pair in enumerate(pairs):
-        mended, done = _mend(pair, rules.mending) if rules.mending else (pair, ())
-        key = keys[ordinal] if mended is pair else key_of(mended)
-        candidate = Candidate(mended, key, rounds[pair.conversation])
+    for ordinal, (pair, (repaired, key, done)) in enumerate(zip(pairs, mended, strict=True)):
+        candidate = Candidate(repaired, key, rounds[pair.conversation])
         rounds[pair.conversation] += 1
         if pair.conversation in broken:
             verdict: tuple[str, str] | None = EARLIER_ROUND_REFUSED
@@ -85,7 +85,7 @@ def filter_pairs(
         if done:
             repairs[len(accepted)] = done
         _keep(candidate, context, rules)
-        accepted.append(mended)
+        accepted.append(repaired)
     if 0 < len(accepted) < fewest:
         refused.append(Rejection("too_few_pairs", f"{len(accepted)} of at least {fewest} pairs were accepted"))
     return FilterResult(tuple(accepted), tuple(refused), findings, repairs)
@@ -108,6 +108,22 @@ def filter_reply(
         sentences=sentences,
         grammar=grammar,
     )
+
+
+def _look_over(
+    pairs: Sequence[Pair], plan: FilterPlan, prompt: Prompt, earlier: Sequence[Pair]
+) -> tuple[list[Mended], ChosenRules]:
+    """Every pair as the rules are to see it, and the rules that any of them may break."""
+    keys, before = [key_of(pair) for pair in pairs], [key_of(pair) for pair in earlier]
+    reply = ReplyText.of(pairs, keys, before)
+    mending = plan.choose_repairs(reply, prompt)
+    mended: list[Mended] = [(pair, key, ()) for pair, key in zip(pairs, keys, strict=True)]
+    if mending:
+        repaired = [_mend(pair, mending) for pair in pairs]
+        if any(done for _, done in repaired):
+            mended = [(pair, key_of(pair), done) for pair, done in repaired]
+            reply = ReplyText.of([pair for pair, _, _ in mended], [key for _, key, _ in mended], before)
+    return mended, plan.choose(reply, prompt)
 
 
 def _mend(pair: Pair, rules: Iterable[Rule]) -> tuple[Pair, tuple[Repair, ...]]:
@@ -140,6 +156,7 @@ def _find_marks(candidate: Candidate, context: ReplyContext, rules: Iterable[Rul
 
 
 def _keep(candidate: Candidate, context: ReplyContext, rules: ChosenRules) -> None:
-    context.keep(candidate)
+    if rules.remembers:
+        context.keep(candidate)
     if rules.compares_questions:
         context.keep_question(candidate)

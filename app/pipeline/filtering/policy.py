@@ -7,6 +7,7 @@ from typing import Any
 from app.errors import Fault
 from app.pipeline.filtering.registry import RULES_BY_CODE
 from app.pipeline.filtering.rules import Options, Rule, Severity
+from app.pipeline.filtering.shingles import LEAST_SIMILARITY
 from app.pipeline.filtering.toxic import compile_phrases
 
 POLICY = "filters"
@@ -14,7 +15,6 @@ FIELDS = ("rules", "banned_names", "banned_words", "instruction_words", "respons
 ON = "on"
 MOST_PHRASES, LONGEST_PHRASE = 1_000, 100
 MOST_WORDS = 10_000
-LEAST_SIMILARITY = 0.5
 
 
 def check_filters(value: Any) -> list[Fault]:

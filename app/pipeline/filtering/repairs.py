@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.pipeline.filtering.rules import ReplyText, Rule, Severity, find_mended
+from app.pipeline.filtering.rules import Gate, ReplyText, Rule, Severity, find_mended
 from app.pipeline.filtering.shapes import is_choice
 from app.pipeline.values import Pair, Prompt
 
@@ -188,7 +188,7 @@ def _repair(
     description: str,
     mend: Callable[[Pair], Pair],
     *literals: str,
-    gate: Callable[[ReplyText, Prompt], bool] | None = None,
+    gate: Gate | None = None,
     version: int = 1,
 ) -> Rule:
     found = find_mended(mend)

@@ -1,7 +1,8 @@
 """Instructions that come again in other words: within a reply, for the same pictures, in the whole job."""
 
-from app.pipeline.filtering.rules import Candidate, ReplyContext, Rule
-from app.pipeline.filtering.shingles import measure_likeness
+from app.pipeline.filtering.rules import Candidate, ReplyContext, ReplyText, Rule
+from app.pipeline.filtering.shingles import LEAST_SIMILARITY, measure_likeness, shingle_question
+from app.pipeline.values import Prompt
 
 IN_IMAGE, IN_JOB = "similar_in_image", "similar_in_dataset"
 _FEWEST_SHINGLES = 3  # two words and the step between them
@@ -23,6 +24,17 @@ def _find_similar(candidate: Candidate, context: ReplyContext) -> str:
     return ""
 
 
+def _may_be_similar(reply: ReplyText, _: Prompt) -> bool:
+    """Whether any two questions are as alike as the laxest order asks; the share is no larger than that of sizes."""
+    cut = [shingle_question(question) for question in reply.questions]
+    for place, one in enumerate(cut):
+        for other in cut[:place]:
+            fewer, more = (len(one), len(other)) if len(one) < len(other) else (len(other), len(one))
+            if fewer >= LEAST_SIMILARITY * more and measure_likeness(one, other) >= LEAST_SIMILARITY:
+                return True
+    return False
+
+
 def _find_nothing(_: Candidate, __: ReplyContext) -> str:
     return ""
 
@@ -33,6 +45,7 @@ REPEATS: tuple[Rule, ...] = (
         "repeats",
         "The instruction asks, in other words, what another one of the same reply asks.",
         _find_similar,
+        gate=_may_be_similar,
     ),
     Rule(
         IN_IMAGE,

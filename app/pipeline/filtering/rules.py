@@ -120,10 +120,14 @@ class ReplyContext:
 class ReplyText:
     """All texts of a reply: as they stand with newlines between; case folded, a newline before each; every word.
 
+    keys: of its pairs, in order; earlier: of pairs that were kept of the same item before
     pieces: the folded text, cut at white space
     numbers: the words that are nothing but digits
     """
 
+    pairs: Sequence[Pair]
+    keys: Sequence[PairKey]
+    earlier: Sequence[PairKey]
     joined: str
     folded: str
     pieces: list[str]
@@ -131,7 +135,7 @@ class ReplyText:
     numbers: tuple[str, ...]
 
     @classmethod
-    def of(cls, pairs: Sequence[Pair], keys: Sequence[PairKey]) -> "ReplyText":
+    def of(cls, pairs: Sequence[Pair], keys: Sequence[PairKey], earlier: Sequence[PairKey] = ()) -> "ReplyText":
         """What there is to know of a reply's pairs; keys: of each, as `key_of` gives it."""
         joined = join_texts(pairs)
         folded = fold_case(f"\n{joined}")
@@ -139,11 +143,20 @@ class ReplyText:
             words = frozenset(" ".join([half for key in keys for half in key]).split())
         else:
             words = frozenset(_WORDLESS.sub(" ", folded).split())
-        return cls(joined, folded, folded.split(), words, tuple(filter(str.isdecimal, words)))
+        numbers = tuple(filter(str.isdecimal, words))
+        return cls(pairs, keys, earlier, joined, folded, folded.split(), words, numbers)
+
+    @property
+    def questions(self) -> list[str]:
+        """The words of every instruction, those of earlier pairs first."""
+        return [key[0] for key in (*self.earlier, *self.keys)]
 
 
 Find = Callable[[Candidate, ReplyContext], str]
 """Says in words what is wrong with a pair, or nothing."""
+
+Gate = Callable[[ReplyText, Prompt], bool]
+"""False only where no pair of a reply breaks the rule."""
 
 Mend = Callable[[Pair], Pair]
 """The pair as it should be; an equal one where nothing is wrong."""
@@ -170,7 +183,7 @@ class Rule:
     is_on: bool = True
     literals: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
-    gate: Callable[[ReplyText, Prompt], bool] | None = None
+    gate: Gate | None = None
     mend: Mend | None = None
     scope: str = "pair"
     version: int = 1

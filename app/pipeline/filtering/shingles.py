@@ -6,6 +6,9 @@ from itertools import pairwise
 Shingles = frozenset[str | tuple[str, str]]
 """Words, and each two of them that follow one another."""
 
+LEAST_SIMILARITY = 0.5
+"""From which share of common shingles on an order may have two questions count as one, at the least."""
+
 _SPELLINGS = {"colour": "color", "colours": "colors", "grey": "gray"}
 _CARRYING_NOTHING = frozenset(
     {
