@@ -1,49 +1,24 @@
 """A shard in hand: its units of work are found, fed to the engine and waited for, stage by stage."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.clock import monotonic_s
 from app.pipeline.relating import SCOPES, relate
 from app.pipeline.scripts import LanguageDetector
-from app.pipeline.translating import source_fingerprint
-from app.pipeline.values import Pair, Stage
-from app.services.answers import (
-    ItemUnit,
-    PaidCall,
-    PairUnit,
-    poison_unit,
-    read_item_answer,
-)
+from app.pipeline.values import Stage
+from app.services.answers import ItemUnit, PairUnit
 from app.services.claims import Claim, JobContext
-from app.services.fleet import pause_if_poisoned
-from app.services.further import carry_on, end_failed
-from app.services.pair_answers import read_pair_answer
-from app.services.targets import sort_items
-from app.store.outcomes import Outcome
-from app.store.quotas import record_exactly
 from app.store.relations import list_related_pairs, set_relations
 from app.store.resets import forget_translations
 from app.store.session import Sessions
 from app.store.shards import advance_shard, leave_shard
-from app.store.units import (
-    StoredAnswer,
-    count_handling,
-    list_answered_calls,
-    list_pending_items,
-    list_pending_pairs,
-    read_answers,
-)
 from workers.comparing import compare_job
-from workers.gates import POISON_LOSSES, Suspects, first_of
+from workers.finding import Finder
+from workers.gates import Suspects, first_of
 from workers.rereading import reread_shard
 
-log = logging.getLogger("syphus.run")
-
-POISON_HANDLINGS = 3
-_ANSWERS_AT_ONCE = 32
 _OWN_SHARE = 0.8  # of a lease: after that nothing is begun, whatever the clock of PostgreSQL says
 
 
@@ -109,6 +84,7 @@ class ShardRun:
         self._unfed = len(claim.lease.positions)
         self._stage = claim.lease.stage
         self._settled = asyncio.Event()
+        self._finder = Finder(desk.sessions, desk.bucket, desk.detector, claim)
         self._gate = asyncio.Semaphore(claim.job.calls_per_shard) if claim.job.calls_per_shard else None
 
     @property
@@ -196,8 +172,8 @@ class ShardRun:
             return False
         if stage == Stage.RELATE:
             return await self._relate()
-        find = self._find_items if stage == Stage.GENERATE else self._find_pairs
-        asks = await find()
+        find = self._finder.find_items if stage == Stage.GENERATE else self._finder.find_pairs
+        asks = [Ask(self, stage, unit, rounds=rounds) for unit, rounds in await find()]
         for number, ask in enumerate(asks, start=1):
             if not await self._feed(ask):
                 break
@@ -237,117 +213,6 @@ class ShardRun:
             return True
         return await first_of(gate.acquire, self.stopping, gate.release)
 
-    async def _find_items(self) -> list[Ask]:
-        """Items to ask about; those with a stored answer are recorded from it, poisoned ones are set aside."""
-        job = self.job
-        async with self._desk.sessions() as session:
-            pending = await list_pending_items(
-                session, job.job_id, job.dataset_id, self.claim.lease.positions, with_images=job.vision is not None
-            )
-        units: dict[tuple[int, int], ItemUnit | PairUnit] = {
-            (p.item_id, 0): ItemUnit(p.item_id, p.sentences, p.losses, image_ids=p.image_ids) for p in pending
-        }
-
-        def read(unit: ItemUnit | PairUnit, answer: StoredAnswer, rounds: int) -> tuple[Outcome, bool]:
-            assert isinstance(unit, ItemUnit)  # noqa: S101  # narrows the type
-            call = _call_of(answer)
-            outcome = read_item_answer(job, unit, call, answer.raw, rounds=0)
-            units[unit.item_id, unit.sample] = carry_on(unit, outcome, call)
-            return outcome, outcome.verdict is not None
-
-        left = await self._read_stored(Stage.GENERATE, units, read)
-        items = [(unit, rounds) for unit, rounds in left if isinstance(unit, ItemUnit)]
-        asked, ended = await sort_items(self._desk.sessions, job, items)
-        await self._record(ended)
-        return [Ask(self, Stage.GENERATE, unit, rounds=rounds) for unit, rounds in asked]
-
-    async def _find_pairs(self) -> list[Ask]:
-        """Pairs to translate into the languages they lack; stored answers are read first."""
-        job, detector = self.job, await self._desk.detector(self.job.languages)
-        async with self._desk.sessions() as session:
-            pending = await list_pending_pairs(session, job.job_id, job.dataset_id, self.claim.lease.positions)
-        units: dict[tuple[int, int], ItemUnit | PairUnit] = {}
-        for p in pending:
-            pair = Pair(p.instruction, p.response, p.conversation)
-            missing = tuple(language for language in job.languages if language not in p.present)
-            units[p.item_id, p.ordinal] = PairUnit(
-                p.item_id, p.ordinal, p.pair_id, pair, source_fingerprint(pair), missing, p.losses
-            )
-
-        def read(unit: ItemUnit | PairUnit, answer: StoredAnswer, rounds: int) -> tuple[Outcome, bool]:
-            assert isinstance(unit, PairUnit)  # noqa: S101  # narrows the type
-            outcome, left = read_pair_answer(job, unit, _call_of(answer), answer.raw, rounds, detector)
-            if left is not None:
-                units[unit.item_id, unit.sample] = left
-            return outcome, outcome.verdict is not None
-
-        complete = [unit for unit in units.values() if not unit.languages]
-        await self._record([_translated(job, unit) for unit in complete])
-        for unit in complete:
-            del units[unit.item_id, unit.sample]
-        left = await self._read_stored(Stage.TRANSLATE, units, read)
-        return [Ask(self, Stage.TRANSLATE, unit, rounds=rounds) for unit, rounds in left]
-
-    async def _read_stored(
-        self,
-        stage: str,
-        units: dict[tuple[int, int], ItemUnit | PairUnit],
-        read: Callable[[ItemUnit | PairUnit, StoredAnswer, int], tuple[Outcome, bool]],
-    ) -> list[tuple[ItemUnit | PairUnit, int]]:
-        """Record what stored answers give; answers the units left to ask for, with the replies read about each."""
-        rounds: dict[tuple[int, int], int] = dict.fromkeys(units, 0)
-        async with self._desk.sessions() as session:
-            call_ids = await list_answered_calls(session, self.job.job_id, stage, list(units))
-        for start in range(0, len(call_ids), _ANSWERS_AT_ONCE):
-            await self._read_batch(stage, call_ids[start : start + _ANSWERS_AT_ONCE], units, rounds, read)
-        poisoned = [key for key, unit in units.items() if unit.losses >= POISON_LOSSES]
-        detail = f"{POISON_LOSSES} calls were lost with their worker"
-        await self._set_aside([self._poison(stage, units.pop(key), detail) for key in poisoned])
-        return [(unit, rounds[key]) for key, unit in units.items()]
-
-    async def _read_batch(
-        self,
-        stage: str,
-        call_ids: list[int],
-        units: dict[tuple[int, int], ItemUnit | PairUnit],
-        rounds: dict[tuple[int, int], int],
-        read: Callable[[ItemUnit | PairUnit, StoredAnswer, int], tuple[Outcome, bool]],
-    ) -> None:
-        async with self._desk.sessions.begin() as session:
-            answers = await read_answers(session, call_ids)
-            await count_handling(session, [answer.call_id for answer in answers if answer.state == "stored"])
-        outcomes, poisoned = [], []
-        for answer in answers:
-            key = (answer.item_id, answer.sample)
-            unit = units.get(key)
-            if unit is None or answer.fingerprint != unit.fingerprint:
-                continue
-            if answer.state == "stored" and answer.handlings >= POISON_HANDLINGS:
-                detail = f"reading the reply ended {POISON_HANDLINGS} workers"
-                poisoned.append(self._poison(stage, units.pop(key), detail))
-                continue
-            rounds[key] += answer.handlings > 0 and not (isinstance(unit, PairUnit) and unit.drafts)
-            outcome, ended = read(unit, answer, rounds[key])
-            outcomes.append(outcome)
-            if ended:
-                del units[key]
-        await self._record(outcomes)
-        await self._set_aside(poisoned)
-
-    def _poison(self, stage: str, unit: ItemUnit | PairUnit, detail: str) -> Outcome:
-        outcome = poison_unit(self.job, stage, unit, detail)
-        return end_failed(self.job, unit, outcome) if isinstance(unit, ItemUnit) else outcome
-
-    async def _set_aside(self, poisoned: list[Outcome]) -> None:
-        if poisoned:
-            await self._record(poisoned)
-            await pause_if_poisoned(self._desk.sessions, self.job.job_id)
-
-    async def _record(self, outcomes: list[Outcome]) -> None:
-        if outcomes:
-            async with self._desk.sessions.begin() as session:
-                await record_exactly(session, outcomes, self._desk.bucket)
-
     async def _relate(self) -> bool:
         """Relate what this shard can: pairs that must know all others are left to the shard of the whole job."""
         if self.claim.lease.is_whole:
@@ -365,15 +230,3 @@ class ShardRun:
 
 def _order(stage: str) -> int:
     return list(Stage).index(Stage(stage))
-
-
-def _call_of(answer: StoredAnswer) -> PaidCall:
-    """An answer found stored is recovered; one that was accounted for before keeps its state."""
-    state = "recovered" if answer.state == "stored" else None
-    keeps_rejections = not answer.has_rejections
-    return PaidCall(answer.call_id, state, answer.languages, keeps_rejections, answer.most_pairs)
-
-
-def _translated(job: JobContext, unit: ItemUnit | PairUnit) -> Outcome:
-    """The outcome of a pair that has every language already."""
-    return Outcome(job.job_id, Stage.TRANSLATE, unit.item_id, unit.sample, "done")
