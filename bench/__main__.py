@@ -1,6 +1,6 @@
 """`python -m bench`: benchmarks in turn, one table, and an exit status that says whether the targets are met.
 
-`relations`, `scale` and `rerun` take long and run by name only.
+`relations`, `scale`, `rerun` and `alike` take long and run by name only.
 
 Times are compared only within one run, in turns, so the table shows ratios wherever a target is one. `--quick` runs
 small sizes to see that all of them work.
@@ -17,6 +17,7 @@ from importlib.metadata import version
 from statistics import fmean
 
 from bench import (
+    alike,
     engine,
     export,
     grounding,
@@ -206,6 +207,21 @@ def measure_rerun(*, quick: bool) -> Rows:
     yield at_most("worker's memory meanwhile", found["worker_mb"], 250, " MB")
 
 
+def measure_alike(*, quick: bool) -> Rows:
+    pairs = 20_000 if quick else 1_000_000
+    found = asyncio.run(alike.run(pairs))
+    yield at_most(f"comparing the questions of {pairs:,} pairs", found["compared_s"], 600, " s")
+    yield Row(f"the same with marking {found['marked']:,.0f} of them", f"{found['whole_s']:.0f} s")
+    yield Row("CPU of the worker", f"{found['worker_cpu_s']:.0f} s")
+    yield at_least(f"found of {found['planted']:,.0f} planted ones", found["recall"], 0.99)
+    yield Row(f"false ones of {found['findings']:,.0f} findings", f"{found['false']:.0f}", "0", found["false"] == 0)
+    unlike = f"found of {found['unlike']:,.0f} that are just too different"
+    yield Row(unlike, f"{found['unlike_found']:.0f}", "0", found["unlike_found"] == 0)
+    yield at_most("worker's memory", found["worker_mb"], 250, " MB")
+    yield Row("the same before", f"{found['worker_idle_mb']:.0f} MB")
+    yield at_most("temporary tables and files", found["temporary_mb"], 1000, " MB")
+
+
 SUITES: dict[str, Callable[..., Rows]] = {
     "engine": measure_engine,
     "rate-limits": measure_rate_limits,
@@ -221,6 +237,7 @@ LONG_SUITES: dict[str, Callable[..., Rows]] = {
     "relations": measure_relations,
     "scale": measure_scale,
     "rerun": measure_rerun,
+    "alike": measure_alike,
 }
 
 

@@ -75,6 +75,31 @@ async def test_examples_can_be_chosen_by_rule_and_direction(house: House) -> Non
     assert (example["before"]["flags"], example["after"]["flags"]) == ([], ["banned_word"])
 
 
+async def test_what_rules_of_the_whole_job_would_do_is_told_page_by_page_with_what_pairs_are_like(house: House) -> None:
+    same = {"instruction": "What colour is the bicycle beside the wall?", "response": "It is green."}
+    await house.endpoint.set_mode(says=orjson.dumps({"pairs": [same]}).decode())
+    path = await run_job(house, 6)
+    pairs = (await house.get(f"/pairs?job_id={path.removeprefix('/jobs/')}"))["data"]
+    body = {"from": "filter", "filters": {"rules": {"similar_in_dataset": "reject", "url": "off"}}}
+    url = f"{path}/rerun?dry_run=true&limit=2&rule=similar_in_dataset&direction=newly_refused"
+    page = await house.post(url, body)
+    assert (page["counts"]["newly_refused"], page["counts"]["items_changed"]) == (5, 5)
+    walked = page["examples"]["data"]
+    while page["examples"]["has_more"]:
+        page = await house.post(f"{url}&cursor={page['examples']['next_cursor']}", body)
+        walked += page["examples"]["data"]
+    first, *others = sorted(pairs, key=lambda pair: str(pair["item_id"]))
+    assert [example["pair_id"] for example in walked] == [pair["id"] for pair in others]
+    known = {"pair_id": first["id"], "item_id": first["item_id"], "instruction": same["instruction"], "likeness": 1.0}
+    assert all(example["other"] == known for example in walked)
+    assert {example["after"]["status"] for example in walked} == {"rejected"}
+    await house.post(f"{path}/rerun", body)
+    await house.finish(path)
+    shown = await house.get(f"/pairs/{others[0]['id']}?expand=provenance")
+    [finding] = shown["provenance"]["filters"]["findings"]
+    assert finding["evidence"] == {"pair_id": first["id"], "likeness": 1.0, "severity": "reject"}
+
+
 async def test_a_dry_run_is_refused_like_the_rerun(house: House) -> None:
     path = await run_job(house, 2, pairs_per_item=2)
     client = house.client

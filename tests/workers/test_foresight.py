@@ -15,6 +15,7 @@ from app.pipeline.filtering import JOB_RULES
 from app.services.jobs import act_on_job
 from app.services.reviewing import Review, review_pair
 from app.settings import Settings
+from app.store.export_rows import Selection, count_translations, number_pairs
 from app.store.session import Sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
@@ -218,3 +219,20 @@ async def test_pairs_that_a_retry_brings_are_compared_too(
         await finish(sessions, job_id)
     assert sorted(row.status for row in (await read_rows(sessions, job_id)).values()) == ["accepted", *["rejected"] * 3]
     await counts_of(sessions, job_id)
+
+
+async def test_an_export_has_no_pair_that_a_rule_of_the_whole_job_rejected_in_any_language(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    same = {"instruction": "What colour is the bicycle beside the wall?", "response": "It is green, number 7."}
+    await endpoint.set_mode(says=orjson.dumps({"pairs": [same]}).decode())
+    policies = {"filters": {"rules": {"similar_in_dataset": "reject"}}}
+    dataset_id = await add_dataset(sessions, 4)
+    job_id = await order(sessions, settings, dataset_id, languages=["zh", "ar"], policies=policies)
+    async with working(settings):
+        await finish(sessions, job_id)
+    counts = await counts_of(sessions, job_id)
+    assert (counts["pairs"], counts["translations.zh"], counts["status.en.rejected"]) == (4, 4, 3)
+    async with sessions() as session:
+        assert await number_pairs(session, Selection(job_id, ("accepted", "edited", "flagged"))) == 1
+        assert await count_translations(session, ["zh", "ar"]) == {"zh": 1, "ar": 1}
