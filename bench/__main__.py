@@ -196,7 +196,13 @@ def measure_grounding(*, quick: bool) -> Rows:
 def measure_rerun(*, quick: bool) -> Rows:
     found = asyncio.run(rerun.run(2_000 if quick else 50_000))
     replies = f"{found['replies']:,.0f} stored replies"
-    for name, what in (("strict", "refusing more"), ("soft", "flagging instead"), ("same", "changing nothing")):
+    changes = {
+        "strict": "refusing more",
+        "soft": "flagging instead",
+        "same": "changing nothing",
+        "once": "rejecting what comes again",
+    }
+    for name, what in changes.items():
         yield at_most(f"dry run over {replies}, {what}", found[f"{name}_dry_s"], 120, " s")
         yield at_most(f"rerun over {replies}, {what}", found[f"{name}_s"], 120, " s")
         yield Row(

@@ -25,6 +25,8 @@ LOOK_S = 0.2
 # About every seventh pair is refused by the first policy; the second flags what the first refused, and mends nothing.
 STRICT: dict[str, Any] = {"rules": {"banned_word": "reject"}, "banned_words": ["bicycle", "kite"]}
 SOFT: dict[str, Any] = {"rules": {"banned_word": "flag"}, "banned_words": ["bicycle", "kite"]}
+# Beside that every question is compared with all others, and what comes again is rejected.
+ONCE: dict[str, Any] = {**SOFT, "rules": {**SOFT["rules"], "similar_in_dataset": "reject"}}
 
 
 async def run(items: int = 50_000) -> dict[str, float]:
@@ -55,7 +57,7 @@ async def _measure(client: httpx2.AsyncClient, endpoint: Endpoint, dataset_id: s
     await _finish(client, path)
     asked = (await endpoint.stats())["requests"]
     found: dict[str, float] = {"replies": float(asked)}
-    for name, filters in (("strict", STRICT), ("soft", SOFT), ("same", SOFT)):
+    for name, filters in (("strict", STRICT), ("soft", SOFT), ("same", SOFT), ("once", ONCE)):
         body = {"from": "filter", "filters": filters}
         began = time.perf_counter()
         told = (await client.post(f"{path}/rerun?dry_run=true", json=body)).raise_for_status().json()
