@@ -51,4 +51,4 @@ def decode_id(noun: str, text: str) -> int:
             number = number << 5 | _VALUES[character]
         if number <= _LARGEST:
             return number
-    raise NotFoundError(noun, text)
+    raise NotFoundError(noun.replace("_", " "), text)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.api.deps import Body
-from app.api.jobs import LimitsBody
+from app.api.jobs import LimitsBody, VisionBody
 
 
 class StopRuleBody(Body):
@@ -45,6 +45,7 @@ class ColdStartBody(Body):
     limits: LimitsBody = Field(
         default_factory=lambda: LimitsBody.model_construct(), description="Of the job of each round."
     )
+    vision: bool | VisionBody = Field(False, description="Show the model the pictures of each item.")
     stop_rule: StopRuleBody = Field(default_factory=lambda: StopRuleBody.model_validate({}))
     automatic: AutomaticBody | None = None
 
@@ -74,7 +75,7 @@ class GenerateBody(Body):
 
 
 class CandidateChange(Body):
-    """A decision by `status`, or an edit: the whole reply as it shall stand in the prompt."""
+    """A decision by `status`, an edit (the whole reply as it shall stand in the prompt), or just a note."""
 
     status: Literal["open", "accepted", "edited", "rejected"] | None = None
     pairs: list[dict[str, Any]] | None = Field(None, description="[{instruction, response}, …]")

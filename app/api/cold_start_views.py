@@ -36,6 +36,7 @@ class ColdStartEntry(BaseModel):
     model: str | None
     parameters: dict[str, Any]
     limits: dict[str, Any]
+    vision: dict[str, Any] | None = Field(description="How rounds show pictures; null where they do not.")
     seed: int
     counts: ColdStartCounts
     stop_rule: dict[str, Any]

@@ -22,7 +22,8 @@ from app.api.pages import PageDep, answer_json, answer_page, answer_resource, ma
 from app.api.prompts import PromptBody
 from app.errors import Fault, NotFoundError
 from app.ids import decode_id, encode_id
-from app.services.cold_starts.candidates import read_candidates, read_course
+from app.resources import Resources
+from app.services.cold_starts.candidates import Course, read_candidates, read_course, score_candidates, score_course
 from app.services.cold_starts.choosing import choose_items
 from app.services.cold_starts.deciding import Decision, decide, open_candidate
 from app.services.cold_starts.freezing import freeze
@@ -31,6 +32,7 @@ from app.services.cold_starts.making import (
     ColdStartRequest,
     change_cold_start,
     create_cold_start,
+    delete_cold_start,
     draft_cold_start,
 )
 from app.services.cold_starts.rounds import RoundOrder, generate_round
@@ -46,6 +48,7 @@ from app.store.cold_starts import (
     list_rounds,
 )
 from app.store.datasets import get_dataset
+from app.store.models import ColdStart
 
 router = APIRouter(tags=["cold starts"])
 
@@ -57,7 +60,7 @@ async def post_cold_start(
     """Choose its items; nothing is asked of a model yet."""
     wanted = _read_request(body)
     async with begin_reading(resources) as session:
-        draft = await draft_cold_start(session, wanted)
+        draft = await draft_cold_start(session, resources.settings, wanted)
     chosen = await asyncio.to_thread(choose_items, draft.pool, draft.choice)
 
     async def create(session: AsyncSession) -> Response:
@@ -84,8 +87,9 @@ async def get_cold_starts(
 @router.get("/cold-starts/{cold_start_id}", responses={200: {"model": ColdStartView}}, summary="Read a cold start")
 async def get_one_cold_start(request: Request, resources: ResourcesDep, cold_start_id: str) -> Response:
     """With its items, and how far its stop rule is met."""
+    course = await _open_course(resources, decode_id("cold_start", cold_start_id))
     async with begin_reading(resources) as session:
-        shown = await _show(session, await get_cold_start(session, decode_id("cold_start", cold_start_id)))
+        shown = _with_etag(await view_cold_start(session, course))
     return answer_resource(request, shown, etag=shown["etag"])
 
 
@@ -96,12 +100,23 @@ async def patch_cold_start(
     """Its name, system message or stop rule; `If-Match` names its etag. 409 once it is frozen."""
     rule = None if body.stop_rule is None else body.stop_rule.model_dump(exclude_unset=True)
     change = Change(body.name, body.system_message, rule)
+    number = decode_id("cold_start", cold_start_id)
+    await _open_course(resources, number)
     async with begin_writing(resources) as session:
-        row = await get_cold_start(session, decode_id("cold_start", cold_start_id), lock=True)
+        row = await get_cold_start(session, number, lock=True)
         require_match(request, (await _show(session, row))["etag"])
         await change_cold_start(session, row, change)
         shown = await _show(session, row)
     return answer_json(shown, headers={"ETag": f'"{shown["etag"]}"'})
+
+
+@router.delete("/cold-starts/{cold_start_id}", status_code=204, summary="Delete a cold start at which no round is")
+async def remove_cold_start(resources: ResourcesDep, cold_start_id: str) -> Response:
+    """With its rounds, candidates and decisions; the jobs of its rounds and every prompt stay. 409 in a round."""
+    async with begin_writing(resources) as session:
+        row = await get_cold_start(session, decode_id("cold_start", cold_start_id), lock=True)
+        await delete_cold_start(session, row)
+    return Response(status_code=204)
 
 
 @router.post(
@@ -122,6 +137,7 @@ async def post_generate(
     number = decode_id("cold_start", cold_start_id)
     body = body or GenerateBody.model_validate({})
     order = RoundOrder(body.with_examples, body.limits.model_dump(exclude_none=True))
+    await _open_course(resources, number)
     made: list[int] = []
 
     async def generate(session: AsyncSession) -> Response:
@@ -140,9 +156,9 @@ async def post_generate(
 @router.get("/cold-starts/{cold_start_id}/rounds", responses={200: {"model": RoundList}}, summary="Compare the rounds")
 async def get_rounds(request: Request, resources: ResourcesDep, cold_start_id: str) -> Response:
     """Every round with its yield, scores, cost and state, the first one first."""
+    course = await _open_course(resources, decode_id("cold_start", cold_start_id))
     async with begin_reading(resources) as session:
-        row = await get_cold_start(session, decode_id("cold_start", cold_start_id))
-        shown = await view_rounds(session, await read_course(session, row))
+        shown = await view_rounds(session, course)
     return answer_json({"object": "list", "data": shown, "has_more": False, "next_cursor": None})
 
 
@@ -172,7 +188,8 @@ async def get_candidates(
             is_held_out=held_out,
         )
         kind = kind_of((await get_dataset(session, cold_start.dataset_id)).kind)
-        found = await read_candidates(session, kind, await list_rounds(session, number), rows)
+        read = await read_candidates(session, kind, await list_rounds(session, number), rows, scores=False)
+    found = await score_candidates(resources.sessions, read)
     shown = [_with_etag(show_candidate(each)) for each in found]
     return answer_page(request, page, shown, [row.id for row in rows])
 
@@ -184,7 +201,8 @@ async def get_one_candidate(request: Request, resources: ResourcesDep, candidate
         row = await get_candidate(session, number)
         cold_start = await get_cold_start(session, row.cold_start_id)
         kind = kind_of((await get_dataset(session, cold_start.dataset_id)).kind)
-        (found,) = await read_candidates(session, kind, await list_rounds(session, cold_start.id), [row])
+        read = await read_candidates(session, kind, await list_rounds(session, cold_start.id), [row], scores=False)
+    (found,) = await score_candidates(resources.sessions, read)
     shown = _with_etag(show_candidate(found))
     return answer_resource(request, shown, etag=shown["etag"])
 
@@ -221,6 +239,7 @@ async def post_freeze(
 ) -> Response:
     """409 with every reason while the examples are not satisfactory; doing it twice is doing it once."""
     number = decode_id("cold_start", cold_start_id)
+    await _open_course(resources, number)
 
     async def make(session: AsyncSession) -> Response:
         row = await get_cold_start(session, number, lock=True)
@@ -250,13 +269,21 @@ def _read_request(body: ColdStartBody) -> ColdStartRequest:
         model=body.model,
         parameters=body.parameters,
         limits=body.limits.model_dump(exclude_none=True),
+        vision=body.vision if isinstance(body.vision, bool) else body.vision.model_dump(),
         stop_rule=body.stop_rule.model_dump(),
         automatic=None if body.automatic is None else body.automatic.model_dump(),
     )
 
 
-async def _show(session: AsyncSession, row: Any) -> dict[str, Any]:
-    return _with_etag(await view_cold_start(session, row))
+async def _open_course(resources: Resources, number: int) -> Course:
+    """Everything about a cold start, with the scores that were not kept yet made beside the loop."""
+    async with begin_reading(resources) as session:
+        course = await read_course(session, await get_cold_start(session, number), scores=False)
+    return await score_course(resources.sessions, course)
+
+
+async def _show(session: AsyncSession, row: ColdStart) -> dict[str, Any]:
+    return _with_etag(await view_cold_start(session, await read_course(session, row)))
 
 
 def _with_etag(shown: dict[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,14 @@ class Scores:
         return {"overall": self.overall, **rounded}
 
 
+def read_scores(described: Mapping[str, float | None]) -> Scores:
+    """The scores that `describe` wrote, to four decimals."""
+    found = {name: described[name] for name in WEIGHTS}
+    grounding = found.pop("grounding")
+    rest = {name: float(score or 0.0) for name, score in found.items()}
+    return Scores(grounding=None if grounding is None else float(grounding), **rest)
+
+
 def score_reply(reply: Reply, sentences: str, fewest: int = 1) -> Scores:
     """Score a reply about an annotation, of which the kind wants at least `fewest` pairs."""
     kept = len(reply.pairs)

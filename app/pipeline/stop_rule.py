@@ -33,6 +33,7 @@ class Standing:
     """Where a cold start stands.
 
     scores: by round the mean score on the items held out, None for a round that has none (yet)
+    able: how many items can give an example, None where that is not known
     is_measured: whether the newest round asked with the present system message
     """
 
@@ -42,6 +43,7 @@ class Standing:
     scores: tuple[float | None, ...]
     is_running: bool = False
     is_measured: bool = True
+    able: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ def _weigh_round(standing: Standing) -> Condition:
 
 def _weigh_examples(rule: StopRule, standing: Standing) -> Condition:
     message = f"{standing.examples} of at least {rule.examples} examples are accepted."
+    if standing.able is not None and standing.able < rule.examples:
+        able = f"only {standing.able} item{'' if standing.able == 1 else 's'} can give one"
+        message += f" That cannot be met, since {able}: let the stop rule ask for fewer, or begin with more items."
     return Condition("examples", standing.examples >= rule.examples, rule.examples, standing.examples, message)
 
 

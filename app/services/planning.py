@@ -83,7 +83,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     price = price_of(model, settings.prices)
     faults += check_parameters(request.parameters)
     faults += check_languages(request.languages)
-    faults += _check_limits(request.limits, has_price=price is not None, model=model)
+    faults += check_limits(request.limits, has_price=price is not None, model=model)
     faults += check_slice(request.slice)
     kind = kind_of(dataset.kind)
     relation_rule = request.relation_rule or kind.relation_rule
@@ -93,7 +93,7 @@ async def plan_job(session: AsyncSession, settings: Settings, request: JobReques
     faults += check_against_kind(request.policies.get("pairs_per_item"), kind.most_pairs, kind.name)
     faults += check_filters_of_kind(request.policies.get("filters"), kind)
     faults += _check_rest(request)
-    vision, unseen = await _plan_vision(session, settings, request.vision, dataset)
+    vision, unseen = await plan_vision(session, settings, request.vision, dataset)
     faults += unseen
     positions: Sequence[int] = () if faults else _choose_positions(dataset, request)
     if not faults and not positions:
@@ -140,7 +140,7 @@ def _check_vector_price(settings: Settings, rule: str, limits: Mapping[str, Any]
     return [Fault("/limits/max_cost_usd", "unknown_price", message)]
 
 
-async def _plan_vision(
+async def plan_vision(
     session: AsyncSession, settings: Settings, order: object, dataset: models.Dataset
 ) -> tuple[Vision | None, list[Fault]]:
     """How pictures are shown; an order that needs what is not there is refused before anything is paid for."""
@@ -186,7 +186,8 @@ def _choose_stages(request: JobRequest) -> tuple[list[str], list[Fault]]:
     return [stage for stage in known if stage in request.stages], faults
 
 
-def _check_limits(limits: Mapping[str, Any], *, has_price: bool, model: str) -> list[Fault]:
+def check_limits(limits: Mapping[str, Any], *, has_price: bool, model: str) -> list[Fault]:
+    """What is wrong with the limits of an order to a model."""
     faults = _check_names(limits, _LIMITS, "/limits")
     budget, concurrency, deadline = (limits.get(name) for name in ("max_cost_usd", "concurrency", "deadline_at"))
     if budget is not None and not (_is_number(budget) and budget > 0):

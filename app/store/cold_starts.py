@@ -1,14 +1,16 @@
 """Cold starts, their rounds and candidates; and what the jobs of rounds left behind about each item."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, text
+import orjson
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFoundError
 from app.ids import encode_id
+from app.pipeline.lifecycle import FINAL_STATES
 from app.store.models import ColdStart, ColdStartCandidate, ColdStartRound
 
 LONGEST_TEXT = 4000
@@ -53,10 +55,27 @@ _VERDICTS = text(
     ORDER BY i.source_id, c.id DESC
     """
 )
+_KEEP_SCORES = text(
+    """
+    WITH free AS (
+        SELECT id FROM cold_start_candidate WHERE id = ANY(cast(:ids AS bigint[]))
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE cold_start_candidate c SET scored = kept.scored::jsonb
+    FROM free JOIN unnest(cast(:ids AS bigint[]), cast(:scored AS text[])) AS kept (id, scored) USING (id)
+    WHERE c.id = free.id
+    """
+)
 _AUTOMATIC = text(
     """
-    SELECT id FROM cold_start WHERE automatic IS NOT NULL AND state = 'open' AND reason IS NULL
-    ORDER BY id LIMIT :limit
+    SELECT c.id FROM cold_start c
+    CROSS JOIN LATERAL (
+        SELECT coalesce(r.judge_job_id, r.job_id) AS job_id FROM cold_start_round r
+        WHERE r.cold_start_id = c.id ORDER BY r.number DESC LIMIT 1
+    ) newest
+    JOIN job j ON j.id = newest.job_id
+    WHERE c.automatic IS NOT NULL AND c.state = 'open' AND c.reason IS NULL AND j.state = ANY(:ended)
+    ORDER BY c.id LIMIT :limit
     """
 )
 
@@ -115,8 +134,14 @@ async def find_newest(session: AsyncSession, name: str) -> int | None:
 
 
 async def list_automatic(session: AsyncSession, limit: int) -> list[int]:
-    """Open cold starts that go on without a person."""
-    return list((await session.execute(_AUTOMATIC, {"limit": limit})).scalars())
+    """Open cold starts that go on without a person, and whose newest job has ended."""
+    values = {"limit": limit, "ended": sorted(FINAL_STATES)}
+    return list((await session.execute(_AUTOMATIC, values)).scalars())
+
+
+async def delete_cold_start(session: AsyncSession, cold_start_id: int) -> None:
+    """Remove a cold start with its rounds and candidates; their jobs and prompts stay."""
+    await session.execute(delete(ColdStart).where(ColdStart.id == cold_start_id))  # type: ignore[arg-type]  # a column
 
 
 async def list_rounds(session: AsyncSession, cold_start_id: int) -> Sequence[ColdStartRound]:
@@ -166,6 +191,12 @@ async def list_candidates(
     if limit is not None:
         statement = statement.limit(limit)
     return (await session.execute(statement)).scalars().all()
+
+
+async def keep_scores(session: AsyncSession, scored: Mapping[int, dict[str, Any]]) -> None:
+    """Keep scores with their candidates; one that somebody is changing is passed over, and scored again later."""
+    values = {"ids": list(scored), "scored": [orjson.dumps(each).decode() for each in scored.values()]}
+    await session.execute(_KEEP_SCORES, values)
 
 
 async def read_pool(session: AsyncSession, dataset_id: int, positions: Sequence[int]) -> list[tuple[int, int, str]]:

@@ -124,12 +124,92 @@ async def test_a_round_that_was_stopped_goes_on_with_the_same_command_and_pays_f
         _, err = await process.communicate()
     assert process.returncode == 1, err.decode()
     assert 0 < (await endpoint.stats())["accepted"] < 12
+    assert "`round yard` goes on with it" in err.decode()
+    refused = await command_line.run("cold-start", "delete", "yard")
+    assert (refused.status, "Round 1 is not done" in refused.err) == (2, True)
     await endpoint.set_mode(latency_ms=0)
     ended = await command_line.run("cold-start", "round", "yard")
     assert ended.status == 0, ended.err
+    assert "Going on with round 1" in ended.err
     assert "12/12 items" in ended.err
     assert (await endpoint.stats())["accepted"] == 12
     assert {each["round"] for each in await show(command_line)} == {1}
+
+
+async def test_they_are_listed_changed_reopened_and_deleted(command_line: CommandLine, records: str) -> None:
+    assert (await command_line.run("cold-start", "list")).out == "No cold start yet.\n"
+    started = await start(command_line, records, "--items", "6", "--held_out", "2")
+    early = await command_line.run("cold-start", "show", "yard")
+    assert (early.status, early.line) == (2, "main.py: yard has no round yet; `round yard` runs one.")
+    await command_line.run("cold-start", "round", "yard")
+    listed = await command_line.run("cold-start", "list")
+    assert listed.out.split()[:2] == [started.out.strip(), "open"]
+
+    name = next(str(each["id"]) for each in await show(command_line) if not each["held_out"])
+    for command, status in (("accept", "accepted"), ("reopen", "open")):
+        assert (await command_line.run("cold-start", command, name)).out == f"{name}: {status}\n"
+        assert next(each["status"] for each in await show(command_line) if each["id"] == name) == status
+
+    assert (await command_line.run("cold-start", "change", "yard", "--title", "court")).status == 0
+    gone = await command_line.run("cold-start", "delete", "court")
+    assert (gone.status, gone.out.startswith(f"court ({started.out.strip()}): deleted")) == (0, True)
+    assert (await command_line.run("cold-start", "list")).out == "No cold start yet.\n"
+
+
+async def test_what_makes_no_sense_is_told_in_a_line(command_line: CommandLine, records: str) -> None:
+    await start(command_line, records, "--items", "2", "--held_out", "1")
+    await command_line.run("cold-start", "round", "yard")
+    (command_line.folder / "torn.json").write_text("{torn")
+    found = await show(command_line)
+    name = next(str(each["id"]) for each in found if not each["held_out"])
+    for arguments, said in (
+        (("edit", name, "--file", "torn.json"), "'torn.json' is no JSON"),
+        (("edit", name, "--file", "nowhere.json"), "'nowhere.json' cannot be read"),
+        (("show", "yard", "--round", "9"), "There is no round 9; the newest is 1"),
+        (("change", "yard"), "Nothing is to change"),
+        (("change", "yard", "--system_message_file", "nowhere.txt"), "'nowhere.txt' cannot be read"),
+    ):
+        ended = await command_line.run("cold-start", *arguments)
+        assert (ended.status, said in ended.line) == (2, True), ended.err
+
+
+async def test_ctrl_c_ends_a_review_and_keeps_what_was_decided(command_line: CommandLine, records: str) -> None:
+    await start(command_line, records, "--items", "6", "--held_out", "2")
+    await command_line.run("cold-start", "round", "yard")
+    async with command_line.start("cold-start", "review", "yard") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"a\n")
+        await process.stdin.drain()
+        told = b""
+        while told.count(b"a note may follow > ") < 2:
+            told += await process.stdout.read(1000)
+        process.send_signal(signal.SIGINT)
+        out = await process.stdout.read()
+        assert await process.wait() == 0
+    assert b"1 of at least 4 examples" in out
+    assert [each["status"] for each in await show(command_line)].count("accepted") == 1
+
+
+async def test_a_round_that_was_stopped_can_be_cancelled_for_another(
+    command_line: CommandLine, records: str, endpoint: Endpoint
+) -> None:
+    await start(command_line, records, "--items", "6", "--held_out", "2")
+    await endpoint.set_mode(latency_ms=500)
+
+    async def has_begun() -> bool:
+        return bool((await endpoint.stats())["accepted"])
+
+    async with command_line.start("cold-start", "round", "yard", "--num_threads", "1") as process:
+        await wait_until(has_begun, "the first call")
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+    cancelled = await command_line.run("cold-start", "cancel", "yard")
+    assert (cancelled.status, cancelled.out) == (0, "Round 1 is cancelled.\n"), cancelled.err
+    await endpoint.set_mode(latency_ms=0)
+    ended = await command_line.run("cold-start", "round", "yard")
+    assert (ended.status, "6/6 items" in ended.err) == (0, True)
+    assert {each["round"] for each in await show(command_line)} == {2}
 
 
 async def test_an_automatic_one_runs_by_itself(command_line: CommandLine, records: str) -> None:

@@ -3,6 +3,8 @@
 from io import StringIO
 from typing import Any
 
+import pytest
+
 from app.clock import utc_now
 from workers.command_line.progress import Progress, describe
 
@@ -42,6 +44,17 @@ def test_elsewhere_a_line_is_told_for_each_tenth_and_at_the_end_but_none_twice()
     assert [line.split("] ")[1].split(" ")[0] for line in stream.getvalue().splitlines()] == [
         f"{done}/20" for done in range(0, 21, 2)
     ]
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_a_line_on_a_terminal_is_never_broken_and_its_bar_gives_way_first(columns: int) -> None:
+    view = make_view(10, cost_usd=0.0123, eta_seconds=75.0)
+    line = describe(view, 2.5, columns=columns)
+    whole = describe(view, 2.5)
+    assert len(line) < columns
+    assert (line == whole) == (columns == 200)
+    assert ("1:15 left" in line) == (columns >= 80)
+    assert line.startswith("[") == (columns >= 80)
 
 
 def test_the_line_tells_speed_cost_time_left_and_an_endpoint_that_is_away() -> None:

@@ -51,6 +51,13 @@ def test_messages_say_what_was_found_and_what_is_asked_for() -> None:
     assert "fell by 0.250" in told["improvement"]
 
 
+def test_a_rule_that_the_items_cannot_meet_says_so() -> None:
+    told = weigh_conditions(RULE, replace(DONE, examples=0, able=1))[1].message
+    assert "only 1 item can give one" in told
+    assert "ask for fewer" in told
+    assert "cannot" not in weigh_conditions(RULE, replace(DONE, able=3))[1].message
+
+
 @pytest.mark.parametrize(
     ("given", "pointer"),
     [

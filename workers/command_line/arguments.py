@@ -3,9 +3,11 @@
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from app.pipeline.selecting import MODES
 
 DEFAULT_VERSION = "v1"
 MOST_CALLS_IN_FLIGHT = 4096
@@ -44,6 +46,7 @@ class Options:
     output_folder: Path | None
     dataset_folders: list[Path]
     images: Path | None
+    policies: dict[str, Any] = field(default_factory=dict)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
@@ -65,7 +68,17 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
         output_folder=given.output_folder,
         dataset_folders=given.dataset_folder,
         images=given.images,
+        policies=_read_policies(given),
     )
+
+
+def _read_policies(given: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments say of numbers of pairs and of in-context examples, as an order of a job says it."""
+    policies = {name: getattr(given, name) for name in ("pairs_per_item", "target_pairs")}
+    named = {"mode": given.examples, "k": given.examples_k, "max_tokens": given.examples_max_tokens}
+    examples = {name: value for name, value in named.items() if value is not None}
+    policies["examples"] = examples or None
+    return {name: value for name, value in policies.items() if value is not None}
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -95,6 +108,11 @@ def _make_parser() -> argparse.ArgumentParser:
         default=DEFAULT_VERSION,
         help=f"a word of yours; another one begins anew (default {DEFAULT_VERSION})",
     )
+    add("--pairs_per_item", metavar="N", type=read_positive, help="exactly so many pairs of each item")
+    add("--target_pairs", metavar="N", type=read_positive, help="stop with exactly so many pairs")
+    add("--examples", metavar="MODE", choices=MODES, help=f"which of the prompt's examples: {', '.join(MODES)}")
+    add("--examples_k", metavar="K", type=read_count, help="at most so many examples with an item (default 4, or all)")
+    add("--examples_max_tokens", metavar="N", type=read_positive, help="about what the examples may cost together")
     add("--num_threads", metavar="N", type=read_calls, help="most calls in flight at a time (default 16)")
     add("--slice_start", metavar="N", type=read_count, help="leave out the items before this one, counted from 0")
     add("--slice_end", metavar="N", type=read_count, help="leave out this item and those after it")

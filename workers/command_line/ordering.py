@@ -80,7 +80,9 @@ def _request_job(
 ) -> JobRequest:
     model = options.model or resources.settings.openai_model
     slice_ = dict(options.slice)
-    identity = [dataset.name, prompt.sha256, model, sorted(slice_.items()), sorted(set(options.languages))]
+    identity: list[Any] = [dataset.name, prompt.sha256, model, sorted(slice_.items()), sorted(set(options.languages))]
+    if options.policies:
+        identity.append(options.policies)
     limits: dict[str, Any] = {"concurrency": calls_in_flight}
     if options.max_cost_usd is not None:
         limits["max_cost_usd"] = options.max_cost_usd
@@ -91,7 +93,11 @@ def _request_job(
         languages=options.languages,
         slice=slice_,
         limits=limits,
-        metadata={RUN_LABEL: hashlib.sha256(orjson.dumps(identity)).hexdigest(), "version": options.version},
+        policies=options.policies,
+        metadata={
+            RUN_LABEL: hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+            "version": options.version,
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """Shows how a job goes: a bar that is drawn over itself on a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 from datetime import datetime
 from typing import Any, TextIO
@@ -7,6 +8,8 @@ from typing import Any, TextIO
 from app.clock import monotonic_s
 
 _BAR_CELLS = 24
+_FEWEST_CELLS = 5
+_USUAL_COLUMNS = 80
 _LINE_EVERY_S = 10.0
 _WINDOW_S = 20.0
 
@@ -29,7 +32,7 @@ class Progress:
         items = view["counts"]["items"]
         ended = items["total"] - items["pending"]
         self._seen = [*((at, n) for at, n in self._seen if now - at < _WINDOW_S), (now, ended)]
-        line = describe(view, self._rate(), outage_since)
+        line = describe(view, self._rate(), outage_since, _find_columns(self._stream) if self._is_terminal else None)
         if self._is_terminal:
             self._stream.write(f"\r{line}{' ' * max(0, self._drawn - len(line))}")
             self._stream.flush()
@@ -58,13 +61,17 @@ class Progress:
         return (last - first) / (last_at - first_at) if last_at > first_at else 0.0
 
 
-def describe(view: dict[str, Any], items_per_s: float, outage_since: datetime | None = None) -> str:
-    """One line: bar, items, pairs, what was refused, speed, tokens, cost and time left."""
+def describe(
+    view: dict[str, Any], items_per_s: float, outage_since: datetime | None = None, columns: int | None = None
+) -> str:
+    """One line: bar, items, pairs, what was refused, speed, tokens, cost and time left.
+
+    columns: what a terminal has; a longer line would break, and could not be drawn over. The bar gives way first
+    """
     counts, usage = view["counts"], view["usage"]
     items = counts["items"]
     ended, total = items["total"] - items["pending"], items["total"]
-    filled = _BAR_CELLS * ended // max(1, total)
-    parts = [f"[{'#' * filled}{'.' * (_BAR_CELLS - filled)}] {ended}/{total} items", f"{counts['pairs']} pairs"]
+    parts = [f"{ended}/{total} items", f"{counts['pairs']} pairs"]
     failed = items["failed"] + items["poison"]
     translated = sum(counts["translations"].values())
     parts += [f"{translated} translations"] if view["languages"] else []
@@ -76,7 +83,25 @@ def describe(view: dict[str, Any], items_per_s: float, outage_since: datetime | 
     parts += [f"{_clock(view['eta_seconds'])} left"] if view["eta_seconds"] else []
     if outage_since is not None:
         parts.append(f"the model has not answered since {outage_since.astimezone():%H:%M:%S}")
-    return " · ".join(parts)
+    told = " · ".join(parts)
+    if columns is None:
+        return f"{_draw_bar(_BAR_CELLS, ended, total)} {told}"
+    cells = min(_BAR_CELLS, columns - len(told) - 4)  # its ends, a blank, and the cursor
+    if cells >= _FEWEST_CELLS:
+        return f"{_draw_bar(cells, ended, total)} {told}"
+    return told[: columns - 1]
+
+
+def _draw_bar(cells: int, ended: int, total: int) -> str:
+    filled = cells * ended // max(1, total)
+    return f"[{'#' * filled}{'.' * (cells - filled)}]"
+
+
+def _find_columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    except OSError:
+        return _USUAL_COLUMNS
 
 
 def _without_speed(line: str) -> list[str]:

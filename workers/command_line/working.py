@@ -85,7 +85,7 @@ class Run:
         kept = "" if order.is_new else "; continuing the job of an earlier run with these arguments"
         self.watch.progress.say(f"{self.chosen.kind.name}: {dataset.items:,} query inputs{refused}{kept}.")
         if order.images is not None:
-            self.watch.progress.say(_tell_images(order.images))
+            self.watch.progress.say(tell_images(order.images))
 
     async def _write(self, resources: Resources, order: Order, view: dict[str, Any]) -> None:
         await write_outputs(resources, order, view, self.folder, self.arguments)
@@ -96,7 +96,7 @@ class Run:
         sys.stdout.flush()
 
 
-def _tell_images(report: Report) -> str:
+def tell_images(report: Report) -> str:
     """What became of the pictures, with the first that was refused."""
     told = (
         f"Pictures: {report.stored:,} taken, {report.already_there:,} were there, {report.links.missing:,} are missing"
@@ -127,4 +127,5 @@ def _conclude(view: dict[str, Any], cause: str) -> int:
     else:
         return 0
     sys.stderr.write(f"{sentence}\n")
-    return int(state != "completed" or items["done"] < items["total"])
+    is_short = bool(view["counts"].get("missing_pairs"))
+    return int(state != "completed" or items["done"] + items["skipped"] < items["total"] or is_short)

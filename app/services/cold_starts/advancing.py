@@ -10,7 +10,7 @@ from app.ids import decode_id, encode_id
 from app.pipeline.judging import Verdict, judge_prompt, pose_question, read_verdict
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
-from app.services.cold_starts.candidates import Candidate, Course, read_course
+from app.services.cold_starts.candidates import Candidate, Course, read_course, score_course
 from app.services.cold_starts.deciding import decide_alone, pick_best
 from app.services.cold_starts.freezing import freeze
 from app.services.cold_starts.rounds import RoundOrder, generate_round
@@ -35,6 +35,7 @@ async def advance_cold_starts(resources: Resources) -> None:
         waiting = await list_automatic(session, _AT_ONCE)
     for cold_start_id in waiting:
         try:
+            await _score(resources, cold_start_id)
             async with resources.sessions.begin() as session:
                 await advance(session, resources.settings, cold_start_id)
         except AppError as error:
@@ -70,6 +71,13 @@ async def advance(session: AsyncSession, settings: Settings, cold_start_id: int)
         cold_start.reason = f"The job of round {newest.number} is {job.state}: {job.reason or 'no reason is known'}."
     else:
         await generate_round(session, settings, course, RoundOrder(with_examples=bool(course.examples)))
+
+
+async def _score(resources: Resources, cold_start_id: int) -> None:
+    """Score its candidates beside the loop, so that deciding about them holds no lock for long."""
+    async with resources.sessions() as session:
+        course = await read_course(session, await get_cold_start(session, cold_start_id), scores=False)
+    await score_course(resources.sessions, course)
 
 
 async def _decide_round(session: AsyncSession, settings: Settings, course: Course, newest: ColdStartRound) -> bool:

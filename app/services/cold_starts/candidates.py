@@ -1,32 +1,28 @@
 """Candidates: what the job of a round made of an item, how that scores, and which of them are examples."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pipeline.candidate_scores import Reply, Scores, measure_grounding, score_reply
+from app.pipeline.candidate_scores import Reply, Scores
 from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.formats import parse_conversations, read_content
-from app.pipeline.grounding import Standing, Verdict, ground_pairs
 from app.pipeline.values import Content, Conversation, Pair, Rejection, Turn
+from app.services.cold_starts.scoring import Assessment, Subject, assess, assess_beside, recall
 from app.services.kinds import grammar_of, kind_of
 from app.services.prompts import content_of
-from app.store.cold_starts import StoredReply, list_candidates, list_rounds, read_replies
+from app.store.cold_starts import StoredReply, keep_scores, list_candidates, list_rounds, read_replies
 from app.store.datasets import get_dataset
 from app.store.models import ColdStart, ColdStartCandidate, ColdStartRound
+from app.store.session import Sessions
 from datasets.registry import KindInfo
-
-log = logging.getLogger("syphus.cold_starts")
 
 ACCEPTED = ("accepted", "edited")
 
-_KEPT = 4096
-
-Verdicts = tuple[tuple[Verdict, ...], ...]
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +31,7 @@ class Candidate:
 
     state: `pending` while nothing came back, `ready` with at least one pair, `failed` without any
     content: the reply as it would stand in the prompt; refused: what of it was refused
-    scores: None while it is pending
-    contradicted: what the annotation speaks against, each with the number of its pair
+    subject: what is scored of it, None while it is pending; assessment: how, None while that is to be found
     """
 
     row: ColdStartCandidate
@@ -47,12 +42,21 @@ class Candidate:
     detail: str | None
     content: Content
     refused: tuple[Rejection, ...]
-    scores: Scores | None
-    contradicted: tuple[tuple[int, Verdict], ...] = ()
+    subject: Subject | None
+    assessment: Assessment | None
 
     @property
     def is_accepted(self) -> bool:
         return self.row.status in ACCEPTED
+
+    @property
+    def scores(self) -> Scores | None:
+        return None if self.assessment is None else self.assessment.scores
+
+    @property
+    def contradicted(self) -> tuple[dict[str, Any], ...]:
+        """What the annotation speaks against."""
+        return () if self.assessment is None else self.assessment.contradicted
 
     @property
     def worth(self) -> float | None:
@@ -82,19 +86,28 @@ class Course:
         return sorted(newest.values(), key=lambda each: (each.row.cluster, each.position))
 
 
-async def read_course(session: AsyncSession, cold_start: ColdStart) -> Course:
-    """Everything about a cold start."""
+async def read_course(session: AsyncSession, cold_start: ColdStart, *, scores: bool = True) -> Course:
+    """Everything about a cold start; without `scores` those that were not kept are left to `score_course`."""
     rounds = await list_rounds(session, cold_start.id)
     rows = await list_candidates(session, cold_start.id)
     kind_name = (await get_dataset(session, cold_start.dataset_id)).kind
     kind = kind_of(kind_name)
-    return Course(cold_start, kind, kind_name, rounds, await read_candidates(session, kind, rounds, rows))
+    candidates = await read_candidates(session, kind, rounds, rows, scores=scores)
+    return Course(cold_start, kind, kind_name, rounds, candidates)
 
 
 async def read_candidates(
-    session: AsyncSession, kind: KindInfo, rounds: Sequence[ColdStartRound], rows: Sequence[ColdStartCandidate]
+    session: AsyncSession,
+    kind: KindInfo,
+    rounds: Sequence[ColdStartRound],
+    rows: Sequence[ColdStartCandidate],
+    *,
+    scores: bool = True,
 ) -> list[Candidate]:
-    """The rows with what the jobs of their rounds left behind, in the order given."""
+    """The rows with what the jobs of their rounds left behind, in the order given.
+
+    Without `scores` those that were not kept are left to `score_candidates`: each takes about 2 ms.
+    """
     found: dict[int, Candidate] = {}
     with_titles = grammar_of(kind).keeps_order
     for each in rounds:
@@ -102,7 +115,29 @@ async def read_candidates(
         if mine:
             replies = await read_replies(session, each.job_id, [row.item_id for row in mine], with_raw=with_titles)
             found |= {row.id: _assemble(row, replies[row.item_id], kind) for row in mine}
-    return [found[row.id] for row in rows]
+    read = [found[row.id] for row in rows]
+    return [_score(each) for each in read] if scores else read
+
+
+async def score_course(sessions: Sessions, course: Course) -> Course:
+    """A course that was read without scores, with all of them."""
+    return replace(course, candidates=await score_candidates(sessions, course.candidates))
+
+
+async def score_candidates(sessions: Sessions, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Score what was not scored yet, beside the loop, and keep it: whoever looks next only reads.
+
+    Outside of any transaction, since it takes as long as it takes.
+    """
+    made: dict[int, Assessment] = {}
+    waiting = [(each.row.id, each.subject) for each in candidates if each.subject and not each.assessment]
+    for start in range(0, len(waiting), _AT_ONCE):
+        batch = waiting[start : start + _AT_ONCE]
+        found = await assess_beside([subject for _, subject in batch])
+        made |= {number: each for (number, _), each in zip(batch, found, strict=True)}
+        async with sessions.begin() as session:
+            await keep_scores(session, {number: made[number].describe(subject) for number, subject in batch})
+    return [replace(each, assessment=made.get(each.row.id, each.assessment)) for each in candidates]
 
 
 def turns_of(examples: Iterable[Candidate]) -> tuple[Turn, ...]:
@@ -121,7 +156,7 @@ def _assemble(row: ColdStartCandidate, reply: StoredReply, kind: KindInfo) -> Ca
     scored = Reply(read, refused, sum(status == "flagged" for *_, status in reply.pairs))
     if row.status == "edited":
         scored, state = Reply(read_content(content)), "ready"
-    verdicts = () if state == "pending" else _ground(scored.pairs, reply.sentences)
+    subject = None if state == "pending" else Subject(scored, reply.sentences, kind.fewest_pairs)
     return Candidate(
         row=row,
         source_id=reply.source_id,
@@ -131,36 +166,21 @@ def _assemble(row: ColdStartCandidate, reply: StoredReply, kind: KindInfo) -> Ca
         detail=_describe(reply),
         content=content,
         refused=refused,
-        scores=None if state == "pending" else _score(scored, reply.sentences, verdicts, kind.fewest_pairs),
-        contradicted=tuple(
-            (number, verdict)
-            for number, of_pair in enumerate(verdicts)
-            for verdict in of_pair
-            if verdict.standing is Standing.CONTRADICTED
-        ),
+        subject=subject,
+        assessment=None if subject is None else recall(row.scored, subject),
     )
+
+
+def _score(candidate: Candidate) -> Candidate:
+    if candidate.subject is None or candidate.assessment is not None:
+        return candidate
+    return replace(candidate, assessment=assess(candidate.subject))
 
 
 def _describe(reply: StoredReply) -> str | None:
     """Why an item has no pairs."""
     said = [part for part in (reply.code, reply.detail) if part]
     return ": ".join(said) or None
-
-
-@lru_cache(maxsize=_KEPT)
-def _score(reply: Reply, sentences: str, verdicts: Verdicts, fewest: int) -> Scores:
-    """Kept, since the same replies are looked at again and again while a person decides."""
-    return score_reply(replace(reply, grounding=measure_grounding(verdicts)), sentences, fewest)
-
-
-@lru_cache(maxsize=_KEPT)
-def _ground(pairs: tuple[Pair, ...], sentences: str) -> Verdicts:
-    """The verdicts on the claims of each pair; a check that breaks says nothing."""
-    try:
-        return ground_pairs(sentences, pairs)
-    except Exception:
-        log.exception("grounding_broke")
-        return ()
 
 
 def _to_rejection(

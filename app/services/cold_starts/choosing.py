@@ -41,20 +41,24 @@ class Pool:
 
 
 def read_choice(
-    items: int | None, held_out: int | None, clusters: int, seed: int, named: Sequence[str]
+    items: int | None, held_out: int | None, clusters: int, seed: int, named: Sequence[str], available: int
 ) -> tuple[Choice, list[Fault]]:
-    """The choice with its defaults (24 items, or those named; a quarter held out), and what is wrong with it."""
-    total = items if items is not None else (len(set(named)) or DEFAULT_ITEMS)
+    """The choice with its defaults (24 items, or those named; a quarter held out), and what is wrong with it.
+
+    available: how many items the dataset has; where more are wanted, it is all of them
+    """
+    wanted = items if items is not None else (len(set(named)) or DEFAULT_ITEMS)
+    total = min(wanted, available)
     aside = held_out if held_out is not None else max(1, total // 4)
     faults = []
-    if not FEWEST_ITEMS <= total <= MOST_ITEMS:
+    if not FEWEST_ITEMS <= wanted <= MOST_ITEMS:
         message = f"A cold start works on {FEWEST_ITEMS} to {MOST_ITEMS} items."
         faults.append(Fault("/items" if items is not None else "/item_ids", "out_of_range", message))
     elif not 1 <= aside < total:
         message = f"Hold out at least 1 item and fewer than all {total}: they measure, the others give examples."
         faults.append(Fault("/held_out", "out_of_range", message))
-    if len(set(named)) > total:
-        faults.append(Fault("/item_ids", "too_many", f"{len(set(named))} items are named, {total} are wanted in all."))
+    if len(set(named)) > wanted:
+        faults.append(Fault("/item_ids", "too_many", f"{len(set(named))} items are named, {wanted} are wanted in all."))
     return Choice(total, aside, clusters, seed, tuple(dict.fromkeys(named))), faults
 
 
@@ -73,7 +77,6 @@ def choose_items(pool: Pool, choice: Choice) -> list[dict[str, Any]]:
     likeness = Likeness([pool.items[position][1] for position in positions])
     by_hand = [positions.index(position) for position in pool.named]
     chosen = choose_diverse(likeness, range(len(positions)), choice.items, choice.seed, by_hand)
-    held_out = max(1, min(choice.held_out, len(chosen) - 1))
     return [
         {
             "item_id": pool.items[positions[each.place]][0],
@@ -81,7 +84,7 @@ def choose_items(pool: Pool, choice: Choice) -> list[dict[str, Any]]:
             "cluster": each.cluster,
             "held_out": each.is_held_out,
         }
-        for each in part_choice(likeness, chosen, held_out, choice.clusters, choice.seed, by_hand)
+        for each in part_choice(likeness, chosen, choice.held_out, choice.clusters, choice.seed, by_hand)
     ]
 
 

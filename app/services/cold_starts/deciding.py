@@ -27,7 +27,7 @@ STATUSES = ("open", "accepted", "edited", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person says of a candidate: a status, or the whole reply as it is to stand in the prompt."""
+    """What a person says of a candidate: a status, the whole reply as it is to stand in the prompt, or just a note."""
 
     status: str | None = None
     pairs: list[Any] | None = None
@@ -37,6 +37,11 @@ class Decision:
     @property
     def is_edit(self) -> bool:
         return self.status == "edited" or self.pairs is not None or self.conversations is not None
+
+    @property
+    def is_remark(self) -> bool:
+        """A note, and nothing is decided."""
+        return self.status is None and not self.is_edit and self.note is not None
 
 
 async def open_candidate(session: AsyncSession, candidate_id: int) -> tuple[ColdStart, KindInfo, Candidate]:
@@ -61,6 +66,11 @@ async def decide(
     check_open(cold_start)
     _check_target(candidate, decision)
     row = candidate.row
+    row.revision += 1
+    row.note = row.note if decision.note is None else decision.note or None
+    if decision.is_remark:
+        await session.flush()
+        return
     if decision.is_edit:
         row.content, row.status = show_content(_read_edit(decision, kind, candidate)), "edited"
     elif decision.status == "accepted":
@@ -70,8 +80,6 @@ async def decide(
         row.content, row.status = None, str(decision.status)
     is_open = row.status == "open"
     row.decided_by, row.decided_at = (None, None) if is_open else ("person", utc_now())
-    row.note = row.note if decision.note is None else decision.note
-    row.revision += 1
     await session.flush()
 
 
@@ -100,9 +108,13 @@ def pick_best(course: Course, ranked: Sequence[Candidate], wanted: int) -> list[
 
 
 def _check_target(candidate: Candidate, decision: Decision) -> None:
+    if decision.is_remark:
+        return
     has_texts = decision.pairs is not None or decision.conversations is not None
     if (decision.status is None and not has_texts) or (decision.status or "open") not in STATUSES:
-        fault = Fault("/status", "missing", f"Give a status, one of {', '.join(STATUSES)}, or the texts of an edit.")
+        fault = Fault(
+            "/status", "missing", f"Give a status, one of {', '.join(STATUSES)}, the texts of an edit, or a note."
+        )
         raise InvalidRequestError("The decision is not valid.", errors=[fault])
     if has_texts and decision.status not in (None, "edited"):
         pointer = "/pairs" if decision.pairs is not None else "/conversations"
@@ -128,6 +140,9 @@ def _read_edit(decision: Decision, kind: KindInfo, candidate: Candidate) -> Cont
     other = decision.pairs if field == "conversations" else decision.conversations
     if given is None or other is not None:
         fault = Fault(f"/{field}", "missing", f"An edit of {kind.name} brings `{field}`, the whole reply.")
+        raise InvalidRequestError("The edit is not valid.", errors=[fault])
+    if not given:
+        fault = Fault(f"/{field}", "empty", f"Give at least one of the {field}; to keep none, reject the candidate.")
         raise InvalidRequestError("The edit is not valid.", errors=[fault])
     turns = [{"role": "user", "content": "-"}, {"role": "assistant", "content": given}]
     try:

@@ -10,12 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import new_id, utc_now
 from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError, tell_faults
 from app.ids import encode_id
+from app.pipeline.costing import price_of
+from app.pipeline.lifecycle import FINAL_STATES
 from app.pipeline.prompting import check_parameters
+from app.pipeline.seeing import Vision
 from app.pipeline.stop_rule import StopRule, read_stop_rule
 from app.services.cold_starts.choosing import FEWEST_ITEMS, Choice, Pool, draw_pool, read_choice
 from app.services.kinds import load_kind_prompt
+from app.services.planning import check_limits, plan_vision
 from app.services.prompts import NAME_PATTERN, REPLY_FORMATS
+from app.settings import Settings
+from app.store import cold_starts as store
 from app.store.datasets import get_dataset
+from app.store.jobs import get_job
 from app.store.models import ColdStart, Dataset
 
 LONGEST_NAME = 60
@@ -29,6 +36,7 @@ class ColdStartRequest:
     """What a client asks for; everything but the dataset and the name has a default.
 
     items: how many in all; held_out of them only measure. item_ids: public ids of items chosen by hand.
+    vision: how rounds show pictures, as in an order of a job
     automatic: {judge_model, accept_score, max_rounds} for decisions without a person, None for none
     """
 
@@ -43,6 +51,7 @@ class ColdStartRequest:
     model: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
+    vision: bool | dict[str, Any] | None = None
     stop_rule: dict[str, Any] = field(default_factory=dict)
     automatic: dict[str, Any] | None = None
 
@@ -64,11 +73,12 @@ class Draft:
     system_message: str
     rule: StopRule
     automatic: dict[str, Any] | None
+    vision: Vision | None
     choice: Choice
     pool: Pool
 
 
-async def draft_cold_start(session: AsyncSession, request: ColdStartRequest) -> Draft:
+async def draft_cold_start(session: AsyncSession, settings: Settings, request: ColdStartRequest) -> Draft:
     """Check a request and read the items to choose from; writes nothing.
 
     Raises NotFoundError, ConflictError (the dataset is not ready, or too small), InvalidRequestError with a pointer
@@ -81,17 +91,22 @@ async def draft_cold_start(session: AsyncSession, request: ColdStartRequest) -> 
         raise ConflictError(f"The dataset has {dataset.items} item(s); a cold start needs at least {FEWEST_ITEMS}.")
     rule, faults = read_stop_rule(request.stop_rule)
     seed = secrets.randbits(31) if request.seed is None else request.seed
-    choice, more = read_choice(request.items, request.held_out, rule.examples, seed, request.item_ids)
+    named = request.item_ids
+    choice, more = read_choice(request.items, request.held_out, rule.examples, seed, named, dataset.items)
     automatic, wrong = read_automatic(request.automatic)
     faults += [*more, *wrong, *_check_name(request.name), *check_parameters(request.parameters)]
     faults += _check_message(request.system_message)
+    model = request.model or settings.openai_model
+    faults += check_limits(request.limits, has_price=price_of(model, settings.prices) is not None, model=model)
+    vision, unseen = await plan_vision(session, settings, request.vision, dataset)
+    faults += unseen
     if request.reply_format not in REPLY_FORMATS:
         faults.append(Fault("/reply_format", "unknown_format", "Send json or text."))
     if faults:
         raise InvalidRequestError(tell_faults("cold start", faults), errors=faults)
     message = request.system_message or _find_message(dataset.kind)
     pool = await draw_pool(session, dataset, choice)
-    return Draft(request, message, rule, automatic, choice, pool)
+    return Draft(request, message, rule, automatic, vision, choice, pool)
 
 
 async def create_cold_start(session: AsyncSession, draft: Draft, chosen: list[dict[str, Any]]) -> ColdStart:
@@ -107,6 +122,7 @@ async def create_cold_start(session: AsyncSession, draft: Draft, chosen: list[di
         model=request.model,
         parameters=request.parameters,
         limits=request.limits,
+        vision=None if draft.vision is None else draft.vision.describe(),
         seed=draft.choice.seed,
         chosen=chosen,
         clusters=len({each["cluster"] for each in chosen if not each["held_out"]}),
@@ -133,6 +149,20 @@ async def change_cold_start(session: AsyncSession, row: ColdStart, change: Chang
     row.stop_rule = rule.describe()
     row.revision += 1
     await session.flush()
+
+
+async def delete_cold_start(session: AsyncSession, row: ColdStart) -> None:
+    """Remove a locked cold start with its candidates; jobs of its rounds and prompts stay, for they were paid for.
+
+    Raises ConflictError while a round, or its judge, is at work.
+    """
+    for each in (await store.list_rounds(session, row.id))[-1:]:
+        for job_id in (each.job_id, each.judge_job_id):
+            if job_id is not None and (await get_job(session, job_id)).state not in FINAL_STATES:
+                name = encode_id("job", job_id)
+                message = f"Round {each.number} is not done ({name}); wait for it, or cancel it: …/jobs/{name}/cancel."
+                raise ConflictError(message, retry_after_s=1)
+    await store.delete_cold_start(session, row.id)
 
 
 def check_open(row: ColdStart) -> None:

@@ -39,7 +39,7 @@ async def generate_round(
     """
     cold_start = course.cold_start
     check_open(cold_start)
-    if await is_running(session, course):
+    if await is_running(session, course.rounds):
         name = encode_id("job", course.rounds[-1].job_id)
         message = f"Round {course.rounds[-1].number} is not done ({name}); wait for it, resume it, or cancel it."
         raise ConflictError(message, retry_after_s=1)
@@ -86,6 +86,7 @@ def _order_job(
         parameters=cold_start.parameters,
         stages=[Stage.GENERATE.value],
         limits={**cold_start.limits, **order.limits},
+        vision=cold_start.vision,
         metadata={"cold_start_id": encode_id("cold_start", cold_start.id), "round": number},
         positions=tuple(each["position"] for each in asked),
     )

@@ -9,7 +9,7 @@ from app.ids import encode_id
 from app.pipeline.candidate_scores import mean_scores
 from app.pipeline.formats import read_content
 from app.pipeline.values import Rejection
-from app.services.cold_starts.candidates import Candidate, Course, read_course
+from app.services.cold_starts.candidates import Candidate, Course
 from app.services.cold_starts.standing import mean_worth, read_conditions, score_rounds
 from app.services.jobs import view_jobs
 from app.services.prompts import show_content
@@ -33,6 +33,7 @@ def list_entry(row: ColdStart) -> dict[str, Any]:
         "model": row.model,
         "parameters": row.parameters,
         "limits": row.limits,
+        "vision": row.vision,
         "seed": row.seed,
         "counts": {
             "items": len(row.chosen),
@@ -48,9 +49,9 @@ def list_entry(row: ColdStart) -> dict[str, Any]:
     }
 
 
-async def view_cold_start(session: AsyncSession, row: ColdStart) -> dict[str, Any]:
+async def view_cold_start(session: AsyncSession, course: Course) -> dict[str, Any]:
     """One cold start with its items, and how far its stop rule is met."""
-    course = await read_course(session, row)
+    row = course.cold_start
     conditions = await read_conditions(session, course)
     return {
         **list_entry(row),
@@ -111,7 +112,7 @@ def show_candidate(candidate: Candidate) -> dict[str, Any]:
         "conversations": content if has_rounds else None,
         "refused": [_show_refusal(each) for each in candidate.refused],
         "scores": None if candidate.scores is None else candidate.scores.describe(),
-        "contradicted": [{"pair": number, **verdict.describe()} for number, verdict in candidate.contradicted],
+        "contradicted": list(candidate.contradicted),
         "status": row.status,
         "decided_by": row.decided_by,
         "note": row.note,

@@ -62,6 +62,7 @@ class ColdStart(SQLModel, table=True):
     model: str | None = text_column(nullable=True)
     parameters: dict[str, Any] = json_column()
     limits: dict[str, Any] = json_column()
+    vision: dict[str, Any] | None = _optional_json()
     seed: int = count(BigInteger)
     chosen: list[dict[str, Any]] = json_column("'[]'")
     clusters: int = count()
@@ -94,7 +95,8 @@ class ColdStartCandidate(SQLModel, table=True):
     """The reply about an item in a round, and what was decided about it.
 
     `content` is the reply as it will stand in the prompt, kept once it is accepted: pairs or conversations as an
-    in-context turn holds them. Until then the reply is read from the pairs of the round's job.
+    in-context turn holds them. Until then the reply is read from the pairs of the round's job. `scored` are its scores
+    with a digest of the reply that has them.
     """
 
     __tablename__ = "cold_start_candidate"
@@ -121,5 +123,6 @@ class ColdStartCandidate(SQLModel, table=True):
     decided_by: str | None = text_column(nullable=True)
     note: str | None = text_column(nullable=True)
     verdict: dict[str, Any] | None = _optional_json()
+    scored: dict[str, Any] | None = _optional_json()
     revision: int = count()
     decided_at: datetime | None = time()

@@ -41,10 +41,13 @@ def parse_cold_start(arguments: Sequence[str]) -> argparse.Namespace:
     _add_looks(commands)
     _add_decisions(commands)
     change = _add_command(commands, "change", "set the system message or the stop rule")
+    change.add_argument("--title", metavar="NAME", help="what the prompt will be called")
     change.add_argument("--system_message_file", metavar="FILE", type=Path, help="a text file with the new one")
     _add_stop_rule(change)
     freeze = _add_command(commands, "freeze", "make a prompt of the accepted examples, once they are satisfactory")
     freeze.add_argument("--out", metavar="FILE", type=Path, help="write the prompt to a file for --prompt_path, too")
+    _add_command(commands, "cancel", "end the newest round; what was answered is kept")
+    _add_command(commands, "delete", "delete a cold start; the jobs of its rounds and its prompts stay")
     return parser.parse_args(arguments)
 
 
@@ -76,6 +79,8 @@ def _add_start(commands: Any) -> None:
     add("--position", metavar="N", type=read_count, action="append", default=[], help="an item chosen by hand")
     add("--seed", metavar="N", type=read_count, default=0, help="what the choice goes by (default 0)")
     add("--model", metavar="NAME", help="the model or deployment")
+    add("--vision", action="store_true", help="show the model the pictures of each item; see --images")
+    add("--images", metavar="FOLDER", type=Path, help="the pictures and videos of the annotations, as for a run")
     add("--automatic", action="store_true", help="decide by score, or by --judge_model, without a person")
     add("--judge_model", metavar="NAME", help="a model that judges each candidate; implies --automatic")
     add("--accept_score", metavar="S", type=float, default=0.8, help="without a judge: accept from this score on")
@@ -105,14 +110,20 @@ def _add_looks(commands: Any) -> None:
     show = _add_command(commands, "show", "the candidates of a round with their scores")
     show.add_argument("--round", metavar="N", type=read_positive, help="by default the newest")
     rounds = _add_command(commands, "rounds", "the rounds side by side, and what the stop rule still asks for")
-    for parser in (show, rounds):
+    listed = _add_command(commands, "list", "the cold starts that there are, the newest first", is_named=False)
+    for parser in (show, rounds, listed):
         parser.add_argument("--json", action="store_true", help="as the API shows it")
 
 
 def _add_decisions(commands: Any) -> None:
     review = _add_command(commands, "review", "go through the open candidates of the newest round one by one")
     review.add_argument("--round", metavar="N", type=read_positive, help="by default the newest")
-    for name, told in (("accept", "take candidates as examples"), ("reject", "turn candidates down")):
+    decisions = {
+        "accept": "take candidates as examples",
+        "reject": "turn candidates down",
+        "reopen": "take decisions about candidates back",
+    }
+    for name, told in decisions.items():
         parser = _add_command(commands, name, told, is_named=False)
         parser.add_argument("candidates", metavar="CANDIDATE", nargs="+")
         parser.add_argument("--note", metavar="TEXT", help="why; kept with the candidates")

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,12 +27,15 @@ class Answer(Enum):
 
 
 def ask_person(told: str, shown: dict[str, Any]) -> tuple[Answer, Decision | None]:
-    """Show a candidate, ask until the answer makes sense, and return it; the end of the input is quit. Blocking."""
+    """Show a candidate, ask until the answer makes sense, and return it. Blocking.
+
+    The end of the input, and Ctrl-C, are quit.
+    """
     sys.stdout.write(told)
     while True:
         sys.stdout.write(_QUESTION)
         sys.stdout.flush()
-        line = sys.stdin.readline()
+        line = _read_line()
         word, _, note = line.strip().partition(" ")
         note = note.strip()
         if not line or word == "q":
@@ -44,6 +48,18 @@ def ask_person(told: str, shown: dict[str, Any]) -> tuple[Answer, Decision | Non
             decision = _edit(shown, note or None)
             if decision is not None:
                 return Answer.DECIDED, decision
+
+
+def _read_line() -> str:
+    """A line of the person; nothing at the end of the input, or where they interrupt."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stdout.write("\n")
+        return ""
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _edit(shown: dict[str, Any], note: str | None) -> Decision | None:

@@ -1,6 +1,5 @@
 """One command of `python main.py cold-start`, from the order to the exit status."""
 
-import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
@@ -10,31 +9,38 @@ from typing import Any
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import ConflictError, InvalidRequestError, NotFoundError
-from app.ids import decode_id
+from app.errors import ConflictError, NotFoundError
+from app.ids import decode_id, encode_id
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
-from app.services.cold_starts.candidates import Candidate, Course, read_course
-from app.services.cold_starts.deciding import Decision, decide, open_candidate
+from app.services.cold_starts.candidates import Course, read_course, score_course
 from app.services.cold_starts.freezing import freeze
-from app.services.cold_starts.making import Change, change_cold_start
+from app.services.cold_starts.making import Change, change_cold_start, delete_cold_start
 from app.services.cold_starts.rounds import RoundOrder, generate_round
-from app.services.cold_starts.views import show_candidate, view_cold_start, view_rounds
+from app.services.cold_starts.views import list_entry, show_candidate, view_cold_start, view_rounds
 from app.services.datasets import SourceFile
 from app.services.jobs import act_on_job
 from app.services.prompts import describe_prompt
-from app.store.cold_starts import find_newest, get_cold_start, list_rounds
+from app.store.cold_starts import find_newest, get_cold_start, list_cold_starts, list_rounds
 from app.store.jobs import get_job
 from app.store.models import ColdStart
 from app.wiring import open_resources
-from workers.command_line.cold_start.reviewing import Answer, ask_person
-from workers.command_line.cold_start.showing import tell_candidate, tell_conditions, tell_rounds
+from workers.command_line.cold_start.deciding import STATUSES, decide_named, pick_round, review
+from workers.command_line.cold_start.showing import (
+    find_width,
+    fold,
+    tell_candidate,
+    tell_cold_starts,
+    tell_conditions,
+    tell_rounds,
+)
 from workers.command_line.cold_start.starting import begin, given_rule, read_text
-from workers.command_line.sources import Annotations
+from workers.command_line.sources import Annotations, StartError
 from workers.command_line.watching import Watch, look, pause
 from workers.main import open_worker
 
 _POOL_SIZE = 3
+_MOST_LISTED = 100
 
 
 @dataclass(slots=True)
@@ -53,13 +59,15 @@ class ColdStartRun:
             "show": self._show,
             "rounds": self._rounds,
             "review": self._review,
-            "accept": self._decide,
-            "reject": self._decide,
-            "edit": self._decide,
             "change": self._change,
+            "list": self._list,
+            "cancel": self._cancel,
+            "delete": self._delete,
             "freeze": self._freeze,
         }
         async with open_resources(self.watch.settings, pool_size=_POOL_SIZE) as resources:
+            if self.order.command in STATUSES:
+                return await decide_named(resources, self.order)
             return await commands[self.order.command](resources)
 
     async def _start(self, resources: Resources) -> int:
@@ -70,6 +78,9 @@ class ColdStartRun:
         self._say(
             f"{view['name']}: {counts['items']} items in {counts['clusters']} clusters, {counts['held_out']} held out."
         )
+        for each in view["conditions"]:
+            if "cannot be met" in each["message"]:
+                self._say(each["message"])
         _print(view["id"])
         return 0
 
@@ -89,10 +100,12 @@ class ColdStartRun:
                 is_done = job.state == "completed"
         finally:
             self.watch.progress.close()
+        course = await self._look(resources)
         async with resources.sessions() as session:
-            course = await self._course(session)
-            _print(tell_rounds(await view_rounds(session, course)))
-            _print(tell_conditions(await view_cold_start(session, course.cold_start)))
+            _print(tell_rounds(await view_rounds(session, course), find_width()))
+            _print(tell_conditions(await view_cold_start(session, course)))
+        if self.watch.stopping.is_set() and not is_done:
+            self._say(f"Stopped; `round {course.cold_start.name}` goes on with it.")
         return int(not is_done)
 
     async def _order_round(self, session: AsyncSession, resources: Resources, course: Course) -> int:
@@ -103,7 +116,10 @@ class ColdStartRun:
             if job.state == "paused":
                 await act_on_job(session, job.id, "resume")
             goes_on = course.cold_start.automatic is not None and course.cold_start.reason is None
-            if job.state not in FINAL_STATES or (goes_on and course.cold_start.state == "open"):
+            if job.state not in FINAL_STATES:
+                self._say(f"Going on with round {newest.number}; `cancel` ends it, so that another can begin.")
+                return job.id
+            if goes_on and course.cold_start.state == "open":
                 return job.id
         limits: dict[str, Any] = {"concurrency": self.watch.settings.concurrency}
         if self.order.max_cost_usd is not None:
@@ -111,74 +127,71 @@ class ColdStartRun:
         order = RoundOrder(self.order.with_examples, limits)
         return (await generate_round(session, resources.settings, course, order)).job_id
 
-    async def _show(self, resources: Resources) -> int:
+    async def _list(self, resources: Resources) -> int:
         async with resources.sessions() as session:
-            found = _of_round(await self._course(session), self.order.round)
+            rows = await list_cold_starts(session, None, _MOST_LISTED)
+        if self.order.json:
+            _print(_to_json([list_entry(row) for row in rows]))
+        else:
+            _print(tell_cold_starts([list_entry(row) for row in rows]))
+        return 0
+
+    async def _cancel(self, resources: Resources) -> int:
+        """Cancel the job of the newest round, and wait until it has ended."""
+        self.watch.catch_signals()
+        async with resources.sessions.begin() as session:
+            course = await self._course(session)
+            newest = course.rounds[-1] if course.rounds else None
+            if newest is None:
+                raise StartError(f"{course.cold_start.name} has no round yet.")
+            await act_on_job(session, newest.job_id, "cancel")
+        job, _ = await self.watch.work_job(resources, newest.job_id)
+        self.watch.progress.close()
+        _print(f"Round {newest.number} is {job.state}.")
+        return int(job.state not in FINAL_STATES)
+
+    async def _delete(self, resources: Resources) -> int:
+        async with resources.sessions.begin() as session:
+            row = await _find_cold_start(session, self.order.cold_start, lock=True)
+            await delete_cold_start(session, row)
+        _print(f"{row.name} ({encode_id('cold_start', row.id)}): deleted; the jobs of its rounds and its prompts stay.")
+        return 0
+
+    async def _show(self, resources: Resources) -> int:
+        found = pick_round(await self._look(resources), self.order.round)
         if self.order.json:
             _print(_to_json([show_candidate(each) for each in found]))
         else:
-            for each in found:
-                _print(tell_candidate(show_candidate(each)))
+            _print("\n".join(tell_candidate(show_candidate(each)) for each in found))
         return 0
 
     async def _rounds(self, resources: Resources) -> int:
+        course = await self._look(resources)
         async with resources.sessions() as session:
-            course = await self._course(session)
             rounds = await view_rounds(session, course)
-            view = await view_cold_start(session, course.cold_start)
+            view = await view_cold_start(session, course)
         if self.order.json:
             _print(_to_json({**view, "rounds": rounds}))
         else:
-            _print(tell_rounds(rounds))
+            _print(tell_rounds(rounds, find_width()))
             _print(tell_conditions(view))
         return 0
 
     async def _review(self, resources: Resources) -> int:
-        """Ask about the open candidates, the best first, until all are decided or the person has enough."""
+        await review(resources, pick_round(await self._look(resources), self.order.round))
+        course = await self._look(resources)
         async with resources.sessions() as session:
-            found = _of_round(await self._course(session), self.order.round)
-        waiting = [each for each in found if each.row.status == "open" and each.state == "ready"]
-        waiting = [each for each in waiting if not each.row.is_held_out]
-        waiting.sort(key=lambda each: each.worth or 0.0, reverse=True)
-        for number, each in enumerate(waiting, start=1):
-            answer = await self._ask(resources, each, f"{number}/{len(waiting)}")
-            if answer is Answer.QUIT:
-                break
-        async with resources.sessions() as session:
-            _print(tell_conditions(await view_cold_start(session, (await self._course(session)).cold_start)))
-        return 0
-
-    async def _ask(self, resources: Resources, candidate: Candidate, place: str) -> Answer:
-        """One candidate; a decision that does not hold is told, and asked again."""
-        shown = show_candidate(candidate)
-        while True:
-            answer, decision = await asyncio.to_thread(ask_person, f"[{place}]\n{tell_candidate(shown)}", shown)
-            if decision is None:
-                return answer
-            try:
-                await _write_decision(resources, candidate.row.id, decision)
-            except (ConflictError, InvalidRequestError) as error:
-                self._say(" ".join([error.detail, *(fault.message for fault in error.errors[:3])]))
-            else:
-                return answer
-
-    async def _decide(self, resources: Resources) -> int:
-        order = self.order
-        for name in order.candidates:
-            decision = Decision(f"{order.command}ed", note=order.note)
-            if order.command == "edit":
-                given = orjson.loads(order.file.read_bytes())
-                decision = _edit_of(given, order.note)
-            await _write_decision(resources, decode_id("candidate", name), decision)
-            _print(f"{name}: {order.command}ed")
+            _print(tell_conditions(await view_cold_start(session, course)))
         return 0
 
     async def _change(self, resources: Resources) -> int:
-        change = Change(None, read_text(self.order.system_message_file), given_rule(self.order) or None)
+        change = Change(self.order.title, read_text(self.order.system_message_file), given_rule(self.order) or None)
+        if change == Change():
+            raise StartError("Nothing is to change; `change --help` tells what can.")
         async with resources.sessions.begin() as session:
-            row = (await self._course(session, lock=True)).cold_start
-            await change_cold_start(session, row, change)
-            _print(tell_conditions(await view_cold_start(session, row)))
+            course = await self._course(session, lock=True)
+            await change_cold_start(session, course.cold_start, change)
+            _print(tell_conditions(await view_cold_start(session, course)))
         return 0
 
     async def _freeze(self, resources: Resources) -> int:
@@ -221,6 +234,13 @@ class ColdStartRun:
             await pause(resources, newest.judge_job_id or newest.job_id)
         return False
 
+    async def _look(self, resources: Resources) -> Course:
+        """Everything about the cold start; what is scored now is kept for the next command."""
+        async with resources.sessions() as session:
+            row = await _find_cold_start(session, self.order.cold_start, lock=False)
+            course = await read_course(session, row, scores=False)
+        return await score_course(resources.sessions, course)
+
     async def _course(self, session: AsyncSession, *, lock: bool = False) -> Course:
         return await read_course(session, await _find_cold_start(session, self.order.cold_start, lock=lock))
 
@@ -240,29 +260,10 @@ async def _find_cold_start(session: AsyncSession, named: str, *, lock: bool) -> 
     return await get_cold_start(session, number, lock=lock)
 
 
-async def _write_decision(resources: Resources, candidate_id: int, decision: Decision) -> None:
-    async with resources.sessions.begin() as session:
-        cold_start, kind, candidate = await open_candidate(session, candidate_id)
-        await decide(session, cold_start, kind, candidate, decision)
-
-
-def _of_round(course: Course, number: int | None) -> list[Candidate]:
-    if number is None:
-        number = len(course.rounds)
-    return course.of_round(number)
-
-
-def _edit_of(given: Any, note: str | None) -> Decision:
-    """The texts of a file as an edit."""
-    if isinstance(given, list) and any(isinstance(each, dict) and "rounds" in each for each in given):
-        return Decision("edited", conversations=given, note=note)
-    return Decision("edited", pairs=given, note=note)
-
-
 def _to_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{fold(text)}\n")
     sys.stdout.flush()

@@ -1,9 +1,50 @@
 """Cold starts as text for a terminal."""
 
+import re
+import shutil
+import sys
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 _SCORES = ("overall", "parses", "pairs", "length", "diversity", "relevance", "grounding", "rules", "leaks")
+
+
+_MARK = re.compile(r"\s*(?:\| |[QA]: |- |\[.\] |[a-z]+: )?")
+
+
+def find_width() -> int | None:
+    """The columns of the terminal; None where a pipe or a file takes the text, which keeps its lines whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fold(text: str, width: int | None = None) -> str:
+    """The text in lines that a terminal can show; what is broken goes on below where its words began."""
+    width = width or find_width()
+    if width is None:
+        return text
+    return "\n".join(line if len(line) <= width else _fold_line(line, width) for line in text.split("\n"))
+
+
+def _fold_line(line: str, width: int) -> str:
+    mark = _MARK.match(line)
+    indent = " " * (mark.end() if mark else 0)
+    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def tell_cold_starts(entries: Sequence[dict[str, Any]]) -> str:
+    """Cold starts as the API lists them, a line each."""
+    if not entries:
+        return "No cold start yet."
+    rows = [
+        [each["id"], each["state"], f"{each['created_at']:%Y-%m-%d %H:%M}", f"{each['counts']['items']} items"]
+        for each in entries
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), each["name"]])
+        for row, each in zip(rows, entries, strict=True)
+    )
 
 
 def tell_candidate(view: dict[str, Any]) -> str:
@@ -34,8 +75,8 @@ def tell_candidate(view: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tell_rounds(rounds: Sequence[dict[str, Any]]) -> str:
-    """Rounds side by side: a column each."""
+def tell_rounds(rounds: Sequence[dict[str, Any]], width: int | None = None) -> str:
+    """Rounds side by side: a column each; where they are wider than `width`, the newest stand below the others."""
     if not rounds:
         return "No round yet."
     rows: list[list[str]] = [
@@ -53,13 +94,27 @@ def tell_rounds(rounds: Sequence[dict[str, Any]]) -> str:
         ["cost", *("?" if each["cost_usd"] is None else f"${each['cost_usd']:.4f}" for each in rounds)],
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    tables = []
+    for columns in _part_columns(widths, width):
+        lines = []
+        for row in rows:
+            cells = [row[0].ljust(widths[0]), *(row[column].rjust(widths[column]) for column in columns)]
+            lines.append("  ".join(cells))
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
+
+
+def _part_columns(widths: Sequence[int], most: int | None) -> list[list[int]]:
+    """The columns of each table, so that none is wider than `most` beside the names of the rows."""
+    parts: list[list[int]] = [[]]
+    taken = widths[0]
+    for column in range(1, len(widths)):
+        taken += 2 + widths[column]
+        if most is not None and taken > most and parts[-1]:
+            parts.append([])
+            taken = widths[0] + 2 + widths[column]
+        parts[-1].append(column)
+    return parts
 
 
 def tell_conditions(view: dict[str, Any]) -> str:
