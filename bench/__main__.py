@@ -29,6 +29,7 @@ from bench import (
     rerun,
     scale,
     selection,
+    selection_people,
     stats,
 )
 from tests.support.corruptions import CORRUPTIONS
@@ -105,6 +106,7 @@ def measure_export(*, quick: bool) -> Rows:
 
 def measure_selection(*, quick: bool) -> Rows:
     found = selection.run(3, 100) if quick else selection.run()
+    found |= selection_people.run(3 if quick else 10)
     for kind, scores in found.items():
         for mode, values in scores.items():
             yield Row(f"score of replies, {kind} worlds, {mode}", f"{fmean(values):.3f}")
@@ -112,7 +114,7 @@ def measure_selection(*, quick: bool) -> Rows:
             sums = selection.sum_up(scores, rule)
             name = f"margin of {rule} over random, {kind} worlds (least of any)"
             value = f"{sums['margin']:+.3f} ± {sums['spread']:.3f} ({sums['least']:+.3f})"
-            is_judged = rule == "coverage" and kind != "blind"
+            is_judged = rule == "coverage" and kind not in ("blind", "exchanged")
             yield Row(name, value, "> 0" if is_judged else "", sums["least"] > 0 if is_judged else None)
     for mode, taken_us in selection.time_choices(queries=50 if quick else 500).items():
         yield Row(f"CPU of a choice among 300 examples, {mode}", f"{taken_us:.0f} µs")

@@ -26,7 +26,7 @@ KINDS: Mapping[str, int] = {"plain": 1, "wordy": 3, "blind": 0}
 SHOWN_EXAMPLES = 4
 POOL = 48
 _ASPECTS = 40
-_DONE_RIGHT = (0.15, 0.75, 0.9)  # with an aspect shown never, once, twice or more
+DONE_RIGHT = (0.15, 0.75, 0.9)  # with an aspect shown never, once, twice or more
 _SYLLABLES = (
     "ba",
     "ce",
@@ -82,7 +82,7 @@ class World:
         right = 0
         for aspect in sorted(needed):
             times = sum(aspect in example.aspects for example in examples)
-            right += self.chance.random() < _DONE_RIGHT[min(times, len(_DONE_RIGHT) - 1)]
+            right += self.chance.random() < DONE_RIGHT[min(times, len(DONE_RIGHT) - 1)]
         return right / len(needed)
 
     def _name(self, aspect: int) -> str:
