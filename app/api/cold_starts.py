@@ -1,6 +1,7 @@
 """Cold starts over HTTP: choose items, run rounds, decide about candidates, freeze a prompt."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -137,7 +138,7 @@ async def post_generate(
     number = decode_id("cold_start", cold_start_id)
     body = body or GenerateBody.model_validate({})
     order = RoundOrder(body.with_examples, body.limits.model_dump(exclude_none=True))
-    await _open_course(resources, number)
+    await _score_beside(resources, number)
     made: list[int] = []
 
     async def generate(session: AsyncSession) -> Response:
@@ -239,7 +240,7 @@ async def post_freeze(
 ) -> Response:
     """409 with every reason while the examples are not satisfactory; doing it twice is doing it once."""
     number = decode_id("cold_start", cold_start_id)
-    await _open_course(resources, number)
+    await _score_beside(resources, number)
 
     async def make(session: AsyncSession) -> Response:
         row = await get_cold_start(session, number, lock=True)
@@ -280,6 +281,12 @@ async def _open_course(resources: Resources, number: int) -> Course:
     async with begin_reading(resources) as session:
         course = await read_course(session, await get_cold_start(session, number), scores=False)
     return await score_course(resources.sessions, course)
+
+
+async def _score_beside(resources: Resources, number: int) -> None:
+    """Score it before it is locked; one that is gone is left to those who answer, maybe as they did before."""
+    with suppress(NotFoundError):
+        await _open_course(resources, number)
 
 
 async def _show(session: AsyncSession, row: ColdStart) -> dict[str, Any]:

@@ -77,9 +77,12 @@ async def test_a_frozen_prompt_outlives_its_cold_start(desk: Desk) -> None:
     await desk.run_round(cold_start)
     await desk.decide((await desk.candidates(cold_start, "&held_out=false"))[0], "accepted")
     path = f"/cold-starts/{cold_start['id']}"
-    prompt = await desk.house.post(f"{path}/freeze", {})
+    key = {"Idempotency-Key": "freeze-1"}
+    prompt = (await desk.house.client.post(f"{path}/freeze", headers=key)).json()
     assert (await desk.house.client.delete(path)).status_code == 204
     assert (await desk.house.get(f"/prompts/{prompt['id']}"))["provenance"]["cold_start_id"] == cold_start["id"]
+    again = await desk.house.client.post(f"{path}/freeze", headers=key)
+    assert (again.status_code, again.json()) == (201, prompt)
     order = {"dataset_id": desk.dataset_id, "prompt_id": prompt["id"], "slice": {"end": 1}}
     assert (await desk.house.post("/jobs", order))["prompt_id"] == prompt["id"]
 

@@ -1,11 +1,12 @@
 """Automatic cold starts: the leader among the workers takes each one step further when its job has ended."""
 
 import logging
+from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utc_now
-from app.errors import AppError
+from app.errors import AppError, NotFoundError
 from app.ids import decode_id, encode_id
 from app.pipeline.judging import Verdict, judge_prompt, pose_question, read_verdict
 from app.pipeline.lifecycle import FINAL_STATES
@@ -39,10 +40,11 @@ async def advance_cold_starts(resources: Resources) -> None:
             async with resources.sessions.begin() as session:
                 await advance(session, resources.settings, cold_start_id)
         except AppError as error:
-            async with resources.sessions.begin() as session:
-                cold_start = await get_cold_start(session, cold_start_id, lock=True)
-                cold_start.reason = error.detail[:500]
             log.warning("cold_start_stopped", extra={"cold_start": cold_start_id, "error": error.code})
+            with suppress(NotFoundError):  # it was deleted meanwhile
+                async with resources.sessions.begin() as session:
+                    cold_start = await get_cold_start(session, cold_start_id, lock=True)
+                    cold_start.reason = error.detail[:500]
 
 
 async def advance(session: AsyncSession, settings: Settings, cold_start_id: int) -> None:
