@@ -136,21 +136,20 @@ async def test_a_round_that_was_stopped_goes_on_with_the_same_command_and_pays_f
     assert {each["round"] for each in await show(command_line)} == {1}
 
 
-async def test_they_are_listed_changed_reopened_and_deleted(command_line: CommandLine, records: str) -> None:
-    assert (await command_line.run("cold-start", "list")).out == "No cold start yet.\n"
-    started = await start(command_line, records, "--items", "6", "--held_out", "2")
+async def test_they_are_listed_reopened_renamed_and_deleted(command_line: CommandLine, records: str) -> None:
+    started = await start(command_line, records, "--items", "2", "--held_out", "1")
     early = await command_line.run("cold-start", "show", "yard")
     assert (early.status, early.line) == (2, "main.py: yard has no round yet; `round yard` runs one.")
     await command_line.run("cold-start", "round", "yard")
-    listed = await command_line.run("cold-start", "list")
-    assert listed.out.split()[:2] == [started.out.strip(), "open"]
-
     name = next(str(each["id"]) for each in await show(command_line) if not each["held_out"])
-    for command, status in (("accept", "accepted"), ("reopen", "open")):
-        assert (await command_line.run("cold-start", command, name)).out == f"{name}: {status}\n"
-        assert next(each["status"] for each in await show(command_line) if each["id"] == name) == status
+    await command_line.run("cold-start", "accept", name)
+    assert (await command_line.run("cold-start", "reopen", name)).out == f"{name}: open\n"
+    (reopened,) = [each for each in await show(command_line) if each["id"] == name]
+    assert (reopened["status"], reopened["decided_by"]) == ("open", None)
 
     assert (await command_line.run("cold-start", "change", "yard", "--title", "court")).status == 0
+    listed = await command_line.run("cold-start", "list")
+    assert listed.out.split()[:2] + listed.out.split()[-1:] == [started.out.strip(), "open", "court"]
     gone = await command_line.run("cold-start", "delete", "court")
     assert (gone.status, gone.out.startswith(f"court ({started.out.strip()}): deleted")) == (0, True)
     assert (await command_line.run("cold-start", "list")).out == "No cold start yet.\n"
@@ -160,14 +159,11 @@ async def test_what_makes_no_sense_is_told_in_a_line(command_line: CommandLine, 
     await start(command_line, records, "--items", "2", "--held_out", "1")
     await command_line.run("cold-start", "round", "yard")
     (command_line.folder / "torn.json").write_text("{torn")
-    found = await show(command_line)
-    name = next(str(each["id"]) for each in found if not each["held_out"])
     for arguments, said in (
-        (("edit", name, "--file", "torn.json"), "'torn.json' is no JSON"),
-        (("edit", name, "--file", "nowhere.json"), "'nowhere.json' cannot be read"),
+        (("edit", "cand_0000000000001", "--file", "torn.json"), "'torn.json' is no JSON"),
+        (("edit", "cand_0000000000001", "--file", "nowhere.json"), "'nowhere.json' cannot be read"),
         (("show", "yard", "--round", "9"), "There is no round 9; the newest is 1"),
         (("change", "yard"), "Nothing is to change"),
-        (("change", "yard", "--system_message_file", "nowhere.txt"), "'nowhere.txt' cannot be read"),
     ):
         ended = await command_line.run("cold-start", *arguments)
         assert (ended.status, said in ended.line) == (2, True), ended.err
