@@ -187,8 +187,8 @@ def _widen(
     if old_start == old_end:
         while old_start > 0 and new_start > 0 and old[old_start - 1] == new[new_start - 1]:
             old_start, new_start = old_start - 1, new_start - 1
-            if old[old_start].strip():
-                break
+            if any(map(str.isalnum, old[old_start])):
+                break  # a full stop stands in every pair
     return "".join(old[old_start:old_end]), "".join(new[new_start:new_end])
 
 

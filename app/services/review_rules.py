@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import new_id, utc_now
 from app.errors import ConflictError, Fault, InvalidRequestError, NotFoundError
 from app.ids import encode_id
+from app.pipeline.language_codes import SOURCE_LANGUAGE
+from app.pipeline.language_tags import is_known
 from app.pipeline.review_rules import Rewriter, TextRule, check_rule, suggest_rule
 from app.pipeline.values import Pair
 from app.services.editing import LONGEST_TEXT
@@ -79,6 +81,8 @@ async def make_rule(session: AsyncSession, request: RuleRequest) -> ReviewRule:
         job_id = None if edit is None else edit.job_id
         if edit is None:
             faults.append(Fault("/job_id", "missing", "Say where: job_id or dataset_id."))
+    if request.language is not None and not (request.language == SOURCE_LANGUAGE or is_known(request.language)):
+        faults.append(Fault("/language", "unknown_language", f"There is no language {request.language!r}."))
     if faults:
         raise InvalidRequestError("The rule cannot be made like this.", errors=faults)
     if job_id is not None:

@@ -2,7 +2,8 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const state = { pairs: [], at: -1, next: null, rule: null, token: null };
+const state = { pairs: [], at: -1, next: null, rule: null, token: null, shown: null, isStale: false, isBusy: false };
+const SIDES = ["instruction", "response"];
 
 function make(tag, text, attributes = {}) {
   const element = document.createElement(tag);
@@ -25,7 +26,7 @@ async function ask(method, path, body, headers = {}) {
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
     const faults = (problem.errors || []).map((fault) => `${fault.pointer}: ${fault.message}`);
-    throw new Error([problem.detail, ...faults].join(" "));
+    throw Object.assign(new Error([problem.detail, ...faults].join(" ")), { status: answer.status });
   }
   return answer;
 }
@@ -76,6 +77,7 @@ async function showQueue(more = false) {
   const page = await read(`/pairs?${query}`);
   state.pairs = more ? state.pairs.concat(page.data) : page.data;
   state.next = page.next_cursor;
+  state.isStale = false;
   $("queue").replaceChildren(...state.pairs.map((pair, place) => {
     const button = make("button", pair.instruction.slice(0, 90), { type: "button" });
     button.append(make("small", [pair.language, pair.status, ...pair.flags].join(" · ")));
@@ -87,10 +89,17 @@ async function showQueue(more = false) {
   if (!more) await take(state.pairs.length ? 0 : -1);
 }
 
+const isEdited = () => state.shown !== null && SIDES.some((side) => $(side).value !== state.shown[side]);
+const mayLeave = () => !isEdited() || confirm("This edit is not saved. Drop it?");
+const readPair = (id) => read(`/pairs/${id}?expand=review,provenance`);
+
 async function take(place) {
+  if (!mayLeave()) return;
   if (place >= state.pairs.length && state.next) await showQueue(true);
   state.at = Math.min(place, state.pairs.length - 1);
-  const pair = state.pairs[state.at];
+  let pair = state.pairs[state.at];
+  if (pair && state.isStale) pair = state.pairs[state.at] = await readPair(pair.id);
+  state.shown = pair || null;
   $("desk").hidden = !pair;
   $("rules").hidden = true;
   $("rule").hidden = true;
@@ -109,7 +118,17 @@ async function take(place) {
   const changed = pair.review.edits[0];
   if (changed) showDiff(changed.before, pair);
   else $("diff").replaceChildren();
+  await attempt(() => showSource(pair));
   await attempt(() => showPictures(pair));
+}
+
+async function showSource(pair) {
+  $("source").hidden = true;
+  if (!pair.translation_of) return;
+  const english = await read(`/pairs/${pair.translation_of}`);
+  if (state.shown !== pair) return;
+  $("source").replaceChildren(...SIDES.map((side) => make("p", english[side], { lang: english.language })));
+  $("source").hidden = false;
 }
 
 async function showPictures(pair) {
@@ -137,33 +156,48 @@ function diffLine(before, after) {
 }
 
 function showDiff(before, after, into = $("diff")) {
-  const sides = ["instruction", "response"].filter((side) => before[side] !== after[side]);
+  const sides = SIDES.filter((side) => before[side] !== after[side]);
   into.replaceChildren(...sides.map((side) => diffLine(before[side], after[side])));
 }
 
 async function decide(body) {
-  const pair = state.pairs[state.at];
-  if (!pair) return;
+  const at = state.at;
+  const pair = state.pairs[at];
+  if (!pair || state.isBusy) return;
   const said = { ...body };
   if ($("note").value.trim()) said.note = $("note").value.trim();
   if ($("reviewer").value.trim()) said.reviewer = $("reviewer").value.trim();
-  const answer = await ask("PATCH", `/pairs/${pair.id}`, said, { "If-Match": `"${pair.etag}"` });
-  const edited = await read(`/pairs/${pair.id}?expand=review,provenance`);
-  state.pairs[state.at] = edited;
-  $("queue").children[state.at].firstChild.lastChild.textContent = [edited.language, edited.status, ...edited.flags].join(" · ");
-  say(`${edited.status} (${answer.status})`);
-  if (body.status) {
-    await take(state.at + 1);
-  } else {
-    await take(state.at);
-    $("rule").hidden = false;
+  state.isBusy = true;
+  try {
+    await ask("PATCH", `/pairs/${pair.id}`, said, { "If-Match": `"${pair.etag}"` });
+  } catch (error) {
+    if (error.status === 412) await showWhatOthersDid(pair, at);
+    else throw error;
+    return;
+  } finally {
+    state.isBusy = false;
   }
+  const edited = await readPair(pair.id);
+  state.pairs[at] = edited;
+  $("queue").children[at].firstChild.lastChild.textContent = [edited.language, edited.status, ...edited.flags].join(" · ");
+  if (state.at !== at) return;
+  state.shown = null;
+  await take(body.status ? at + 1 : at);
+  $("rule").hidden = Boolean(body.status);
+  if (state.shown) say(edited.status);
+}
+
+// What this person wrote stays in the fields; saved again, it replaces what somebody else made of the pair.
+async function showWhatOthersDid(pair, at) {
+  const now = state.pairs[at] = state.shown = await readPair(pair.id);
+  showDiff(now, { instruction: $("instruction").value, response: $("response").value });
+  say("Somebody changed this pair meanwhile; see what your text would change, and decide again.");
 }
 
 function saveEdit() {
   const pair = state.pairs[state.at];
   const body = {};
-  for (const side of ["instruction", "response"]) if ($(side).value !== pair[side]) body[side] = $(side).value;
+  for (const side of SIDES) if ($(side).value !== pair[side]) body[side] = $(side).value;
   return Object.keys(body).length ? decide(body) : decide({ status: "accepted" });
 }
 
@@ -189,10 +223,11 @@ async function runRule(action, body) {
   $("rule_said").textContent = `${run.state}: ${counts}`;
   $("apply").hidden = true;
   $("undo").hidden = action === "undo";
+  state.isStale = true;
 }
 
 const KEYS = {
-  a: () => attempt(() => decide({ status: "accepted" })),
+  a: () => attempt(() => (isEdited() ? saveEdit() : decide({ status: "accepted" }))),
   r: () => attempt(() => decide({ status: "rejected" })),
   e: () => $("response").focus(),
   j: () => attempt(() => take(state.at + 1)),
@@ -210,13 +245,17 @@ document.addEventListener("keydown", (event) => {
 });
 $("filter").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (!mayLeave()) return;
+  state.shown = null;
   attempt(async () => {
     if ($("job").options.length) await showAll();
     else await listJobs();
   });
 });
 $("filter").addEventListener("change", (event) => {
-  if (event.target.id !== "key" && event.target.id !== "reviewer") attempt(showAll);
+  if (event.target.id === "key" || event.target.id === "reviewer" || !mayLeave()) return;
+  state.shown = null;
+  attempt(showAll);
 });
 $("accept").addEventListener("click", KEYS.a);
 $("reject").addEventListener("click", KEYS.r);

@@ -82,6 +82,8 @@ RIGHT = [
     (DIFFERENCES, "What is missing near the gate?", "Near the gate, two people are missing in the second image."),
     (DIFFERENCES, "What object is new?", "The vehicle next to the tree on the right is new; it is a white van."),
     (DIFFERENCES, "What happened by the tree?", "Something by the tree has changed: a white van is there now."),
+    (DIFFERENCES, "Is the red car still there?", "Yes, the red car is parked where it was."),
+    (DIFFERENCES, "Is the yellow truck still there?", "Yes, the yellow truck has not moved, and the gray bus is new."),
     (MOTIONS, "What did the car do?", "The car on the left side has turned to the right."),
     (MOTIONS, "Where is the car?", "The car is on the left."),
     (MOTIONS, "What is gone?", "The people standing beside the fence have left."),

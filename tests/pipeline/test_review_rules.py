@@ -103,6 +103,12 @@ def test_an_edit_of_both_texts_alike_is_a_rule_for_both() -> None:
     assert rule == TextRule("car", "bus", "both", whole_words=True)
 
 
+def test_a_text_that_comes_after_a_full_stop_takes_the_word_before_it_along() -> None:
+    rule = suggest_rule(Pair("Q?", "A bus left."), Pair("Q?", "A bus left. It was red."))
+    assert rule is not None
+    assert (rule.find, rule.replace) == ("left.", "left. It was red.")
+
+
 def test_an_edit_of_several_things_is_no_rule() -> None:
     assert suggest_rule(Pair("Red?", "Yes."), Pair("Blue?", "No.")) is None
     assert suggest_rule(Pair("Q?", "a"), Pair("Q?", "a")) is None

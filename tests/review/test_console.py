@@ -58,3 +58,12 @@ async def test_every_call_of_the_script_is_one_that_the_api_answers(client: http
     spelled.discard(("post", "/review-rules/*/*"))
     assert len(spelled) >= 8
     assert spelled <= known
+
+
+async def test_an_edit_is_never_dropped_unasked_and_a_translation_shows_its_source(client: httpx2.AsyncClient) -> None:
+    script = (await client.get("http://127.0.0.1:8000/console.js")).text
+    assert "isEdited() ? saveEdit()" in script  # accepting what was changed saves the change
+    (body,) = re.findall(r"async function take\(place\) \{\n(.*?)\n\}", script, re.DOTALL)
+    assert body.lstrip().startswith("if (!mayLeave()) return;")
+    assert "showSource(pair)" in body
+    assert "error.status === 412" in script

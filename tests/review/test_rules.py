@@ -179,6 +179,7 @@ async def test_a_rule_for_a_dataset_reaches_all_its_jobs(
         ({"find": "{thing} a", "match": "pattern"}, ["/find", "/job_id"]),
         ({"find": "a", "replace": "a", "job_id": "{job}"}, ["/replace"]),
         ({"find": "a", "job_id": "{job}", "dataset_id": "{dataset}"}, ["/dataset_id"]),
+        ({"find": "a", "job_id": "{job}", "language": "xx"}, ["/language"]),
     ],
 )
 async def test_what_cannot_be_a_rule_is_refused(

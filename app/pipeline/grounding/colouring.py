@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.pipeline.grounding.annotations import Annotation
+from app.pipeline.grounding.changing import read_changes, read_remarks
 from app.pipeline.grounding.claims import ReadPair, Standing, Verdict, is_hedged, span_of
-from app.pipeline.grounding.nouns import are_confusable, is_a
+from app.pipeline.grounding.nouns import are_confusable, are_related, is_a
 from app.pipeline.grounding.reading import Sentence
 from app.pipeline.grounding.words import COLOURS, NEGATIONS, are_alike, split_words
 
@@ -28,8 +29,11 @@ class ColourClaim:
 
 @dataclass(frozen=True, slots=True)
 class _ToldColours:
+    """is_same: it bears the noun of the claim; a white van beside a blue truck may be another thing"""
+
     colours: tuple[str, ...]
     line: int
+    is_same: bool
 
 
 def check_colours(pair: ReadPair, annotation: Annotation) -> Iterator[Verdict]:
@@ -104,7 +108,9 @@ def _judge(pair: ReadPair, annotation: Annotation, claim: ColourClaim) -> Verdic
     for one in told:
         if any(are_alike(colour, known) for colour in claim.colours for known in one.colours):
             return pair.judge("colour", Standing.SUPPORTED, span, annotation.text_of(one.line), one.line)
-    if not told or not _is_the_only_one(annotation, claim, has_plain=has_plain):
+    is_change_told = bool(like) or not read_remarks(annotation)[0] or any(read_changes(claim.sentence))
+    told = [one for one in told if one.is_same]
+    if not told or not is_change_told or not _is_the_only_one(annotation, claim, has_plain=has_plain):
         return pair.judge("colour", Standing.UNKNOWN, span, "no colour is told of all that may be meant")
     line = told[0].line
     return pair.judge("colour", Standing.CONTRADICTED, span, annotation.text_of(line), line)
@@ -124,7 +130,8 @@ def _list_told(
         for one in (one for one in annotation.told[other] if not lines or one.line in lines):
             colours = next((c.colours for c in read_colours(one.sentence) if c.noun == other), one.mention.colours)
             if one.mention.colours or colours:
-                told.append(_ToldColours(one.mention.colours or colours, one.line))
+                is_same = annotation.has_boxes or are_related(other, noun)
+                told.append(_ToldColours(one.mention.colours or colours, one.line, is_same))
             else:
                 has_plain = True
     return told, has_plain
