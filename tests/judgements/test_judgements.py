@@ -145,8 +145,9 @@ async def test_judgements_are_listed_the_newest_first(bench: Bench) -> None:
     assert ([each["id"] for each in rest["data"]], rest["has_more"]) == ([first], False)
     assert "report" not in rest["data"][0]
     etag = (await bench.house.client.get(f"{bench.path}/{first}")).headers["etag"]
-    unchanged = await bench.house.client.get(f"{bench.path}/{first}", headers={"If-None-Match": etag})
-    assert unchanged.status_code == 304
+    wishes = {"If-None-Match": etag, "Prefer": "wait=5"}
+    unchanged = await bench.house.client.get(f"{bench.path}/{first}", headers=wishes)
+    assert (unchanged.status_code, unchanged.headers["preference-applied"]) == (304, "wait=5")
     assert (
         PAIRS[0]["response"]
         in orjson.dumps(await bench.house.get(f"/datasets/{page['data'][0]['dataset_id']}/items")).decode()
