@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.pipeline.grounding import ground_pairs
+from app.pipeline.grounding import Standing, ground_pairs
 from app.pipeline.grounding.judged import Judged, JudgedItem, count_judged
 from app.pipeline.grounding.judging import SCORES, PosedItem, PosedPair, pose_pairs, read_posed, read_scores
 from app.pipeline.judging import VERDICTS, grammar_of_judge
@@ -55,6 +55,14 @@ def test_classes_are_compared_over_the_pairs_whose_claims_the_rules_decide() -> 
     assert judged.by_class["count"] == Counter({("wrong", "wrong"): 1})
     assert judged.by_class["position"] == Counter({("holds", "wrong"): 1})
     assert sum(judged.by_class["object"].values()) == 2
+
+
+def test_a_claim_that_the_rules_cannot_decide_belongs_to_no_class() -> None:
+    open_claim = Pair("What stands below it?", "There is a table in the picture.")
+    (verdicts,) = ground_pairs(ANNOTATION, [open_claim])
+    assert [(each.claim_class, each.standing) for each in verdicts] == [("object", Standing.UNKNOWN)]
+    judged = judge(1, pairs=(PosedPair("pair_a", 0, open_claim),))
+    assert (judged.by_class, judged.agreement) == ({}, {("holds", "wrong"): 1})
 
 
 def test_a_pair_without_a_usable_score_is_unjudged() -> None:
