@@ -95,6 +95,18 @@ async def test_a_last_item_outlives_an_outage_however_often_it_is_tried(
     assert (job.state, job.reason, job.outage_since) == ("completed", None, None)
 
 
+async def test_a_last_item_is_asked_again_though_the_witness_is_never_answered(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    await endpoint.set_mode(breaks="number|Reply")
+    job_id = await order(sessions, settings, await add_dataset(sessions, 1))
+    async with working(settings):
+        await wait_until(lambda: has_failed_calls(sessions, job_id, 5), "failures of the item and its witness")
+        await endpoint.set_mode(breaks="Reply")
+        job = await finish(sessions, job_id)
+    assert (job.state, job.reason) == ("completed", None)
+
+
 async def test_an_item_that_breaks_the_endpoint_slows_no_other_job_down(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
