@@ -8,8 +8,8 @@ from app.pipeline.filtering import plan_filters
 from app.pipeline.values import Finding, Pair, Rejection, Repair
 from app.services.answers import ItemUnit, PaidCall, read_item_answer
 from app.services.claims import JobContext
-from app.services.rereading import UnitChange, place, reread
-from app.store.outcomes import NewPair
+from app.services.rereading import UnitChange, compare, origin_of, place, reread
+from app.store.outcomes import GROUNDING, NewPair, Outcome
 from app.store.rereading import KnownPair, ReadUnit, StoredReply
 from tests.services.test_answers import job, reply
 
@@ -194,6 +194,28 @@ def test_two_pairs_of_the_same_words_are_told_apart_by_their_order() -> None:
     assert not reread(loose, unit).is_change
     change = reread(job(), unit)
     assert [gone.pair.id for gone in change.removed] == [201]
+
+
+def test_a_pair_is_told_by_its_call_and_by_what_that_wrote_in_any_conversation() -> None:
+    said = _SAID[0]
+    known = tuple(
+        KnownPair(300 + n, n, n, said, "accepted", (), replace(said, conversation=n), call_id=9 + n) for n in range(2)
+    )
+    replies = (StoredReply(9, _RAW), StoredReply(10, _RAW))
+    unit = ReadUnit(1, 0, 0, "a car", (), 10, replies, "done", None, None, known, (), 2)
+    new = NewPair(0, "en", said.instruction, said.response, 9, conversation=0, call_id=10)
+    change = compare(unit, Outcome(1, "generate", 1, 0, "done", 10, pairs=(new,)))
+    assert [gone.pair.id for gone in change.removed] == [300]
+    assert [(each.id, number) for each, number in change.regrouped] == [(301, 0)]
+    assert change.added == ()
+
+
+def test_a_pair_that_mends_another_is_known_by_its_own_words() -> None:
+    wrong = Repair(GROUNDING, Pair("What is there?", "A horse."), Pair("What is there?", "A laptop."))
+    new = NewPair(0, "en", "What is there?", "A laptop.", 5, repairs=(wrong,))
+    assert origin_of(new) == wrong.after
+    spaced = Repair("white_space", Pair("What is  there?", "A laptop."), wrong.after)
+    assert origin_of(replace(new, repairs=(spaced, wrong))) == spaced.before
 
 
 def test_a_reply_that_cannot_be_read_changes_nothing() -> None:

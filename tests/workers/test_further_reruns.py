@@ -362,6 +362,12 @@ async def test_conversations_are_counted_anew_where_rounds_go_and_come(
         for each in between.by_item.values():
             assert [row.conversation for row in each] == sorted(row.conversation for row in each)
         _, again = await rerun_as_told(sessions, engine, endpoint, job_id, {})
+        async with sessions.begin() as session:
+            moved = text("UPDATE pair SET conversation = 6 WHERE job_id = :job AND conversation = 1")
+            await session.execute(moved, {"job": job_id})
+        told, again = await rerun_as_told(sessions, engine, endpoint, job_id, {})
+    assert told["counts"]["items_changed"] > 3
+    assert told["counts"]["newly_refused"] == told["counts"]["newly_kept"] == 0
     assert again.said == first.said
     assert [[row.conversation for row in each] for each in again.by_item.values()] == [
         [row.conversation for row in each] for each in first.by_item.values()
