@@ -136,23 +136,26 @@ async def test_a_round_that_was_stopped_goes_on_with_the_same_command_and_pays_f
     assert {each["round"] for each in await show(command_line)} == {1}
 
 
-async def test_they_are_listed_reopened_renamed_and_deleted(command_line: CommandLine, records: str) -> None:
+async def test_they_are_listed_renamed_and_deleted(command_line: CommandLine, records: str) -> None:
     started = await start(command_line, records, "--items", "2", "--held_out", "1")
     early = await command_line.run("cold-start", "show", "yard")
     assert (early.status, early.line) == (2, "main.py: yard has no round yet; `round yard` runs one.")
-    await command_line.run("cold-start", "round", "yard")
-    name = next(str(each["id"]) for each in await show(command_line) if not each["held_out"])
-    await command_line.run("cold-start", "accept", name)
-    assert (await command_line.run("cold-start", "reopen", name)).out == f"{name}: open\n"
-    (reopened,) = [each for each in await show(command_line) if each["id"] == name]
-    assert (reopened["status"], reopened["decided_by"]) == ("open", None)
-
     assert (await command_line.run("cold-start", "change", "yard", "--title", "court")).status == 0
     listed = await command_line.run("cold-start", "list")
     assert listed.out.split()[:2] + listed.out.split()[-1:] == [started.out.strip(), "open", "court"]
     gone = await command_line.run("cold-start", "delete", "court")
     assert (gone.status, gone.out.startswith(f"court ({started.out.strip()}): deleted")) == (0, True)
     assert (await command_line.run("cold-start", "list")).out == "No cold start yet.\n"
+
+
+async def test_a_decision_is_taken_back(command_line: CommandLine, records: str) -> None:
+    await start(command_line, records, "--items", "2", "--held_out", "1")
+    await command_line.run("cold-start", "round", "yard")
+    name = next(str(each["id"]) for each in await show(command_line) if not each["held_out"])
+    await command_line.run("cold-start", "accept", name)
+    assert (await command_line.run("cold-start", "reopen", name)).out == f"{name}: open\n"
+    (reopened,) = [each for each in await show(command_line) if each["id"] == name]
+    assert (reopened["status"], reopened["decided_by"]) == ("open", None)
 
 
 async def test_what_makes_no_sense_is_told_in_a_line(command_line: CommandLine, records: str) -> None:
