@@ -122,7 +122,9 @@ async function showAnswer(answer, shown) {
 }
 
 function fill(place, method, path, operation) {
-  const fields = (operation.parameters || []).map(makeField);
+  const edits = (operation.description || "").includes("If-Match");
+  const version = edits ? [{ name: "If-Match", in: "header", description: "The etag of the version that is edited." }] : [];
+  const fields = [...(operation.parameters || []), ...version].map(makeField);
   const body = makeBody((operation.requestBody || {}).content);
   const shown = make("pre", "", { hidden: "" });
   const send = make("button", "Send", { type: "button" });
@@ -142,9 +144,10 @@ function fill(place, method, path, operation) {
 }
 
 function makeOperation(method, path, operation) {
+  const told = (operation.description || operation.summary || "").split("\n")[0];
   const place = make("div", "", { class: "operation" });
   const summary = make("summary", "", {}, [
-    make("span", method, { class: "method" }), make("code", path), make("span", ` ${operation.summary || ""}`),
+    make("span", method, { class: "method" }), make("code", path), make("span", ` ${told}`),
   ]);
   const details = make("details", "", {}, [summary, place]);
   details.dataset.words = `${method} ${path} ${operation.summary || ""} ${operation.description || ""}`.toLowerCase();

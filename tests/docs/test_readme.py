@@ -12,6 +12,7 @@ from pydantic import AliasChoices
 from app.settings import Settings
 from tests.support.endpoint import running_endpoint
 from tests.support.processes import PROJECT, run_python
+from workers.command_line.arguments import parse_arguments
 
 README = (PROJECT / "README.md").read_text()
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -50,6 +51,15 @@ def test_defaults_in_the_table_are_the_settings() -> None:
             assert f"| `SYPHUS_{field.upper()}` | `{info.default:g}` |".replace("e+", "") in README or (
                 f"| `SYPHUS_{field.upper()}` | `{int(info.default)}` |" in README
             ), field
+
+
+def test_every_option_of_the_command_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["--help"])
+    options = set(re.findall(r"(--[a-z_]+)", capsys.readouterr().out.partition("options:")[0])) - {"--help"}
+    section = README.partition("## From the command line")[2].partition("## ")[0]
+    assert "--images" in options
+    assert options <= set(re.findall(r"(--[a-z_]+)", section))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
