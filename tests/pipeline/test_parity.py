@@ -1,7 +1,9 @@
 """The parity gate: correct translations pass, each way of going wrong is caught and named."""
 
 import random
+from itertools import permutations
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from app.pipeline.parity import (
 )
 from app.pipeline.values import Pair
 from tests.support.corruptions import CORRUPTIONS, Case
-from tests.support.translations import SETS, TARGETS, Translated, load_translations
+from tests.support.translations import FOLDER, SETS, TARGETS, Translated, load_translations
 
 _DETECTOR = LinguaDetector()
 _ENTRIES = [entry for name in SETS for entry in load_translations(name)]
@@ -50,6 +52,17 @@ _WHY = {"de": "Warum denn?", "ko": "왜 그런가요?", "ar": "لماذا؟", "z
 def judge(source: Pair, translated: Pair, language: str, glossary: Glossary | None = None) -> set[str]:
     found = find_faults(source, translated, language, _DETECTOR, glossary or Glossary())
     return {finding.code for finding in found}
+
+
+def test_what_was_read_back_in_other_words_agrees_and_what_says_something_else_does_not() -> None:
+    sources = [entry.source for entry in load_translations("everyday")]
+    said = [Pair(*pair) for pair in orjson.loads((FOLDER / "read_back.json").read_bytes())]
+    assert [
+        found for source, back in zip(sources, said, strict=True) if (found := find_disagreement(source, back, "de"))
+    ] == []
+    sources += [entry.source for entry in _ENTRIES]
+    others = [(one, Pair(one.instruction, other.response)) for one, other in permutations(sources, 2)]
+    assert sum(find_disagreement(one, other, "de") is not None for one, other in others) / len(others) > 0.97
 
 
 @pytest.mark.parametrize("language", TARGETS)

@@ -14,7 +14,7 @@ from app.pipeline.values import Pair
 
 TARGETS = ("zh", "ja", "es", "de", "fr", "ko", "ar")
 SETS = ("tuned", "held_out", "unseen")
-_FOLDER = Path(__file__).parents[1] / "data" / "translations"
+FOLDER = Path(__file__).parents[1] / "data" / "translations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Translated:
 @cache
 def load_translations(name: str) -> tuple[Translated, ...]:
     """A set by its name, in the order of its file."""
-    entries = orjson.loads((_FOLDER / f"{name}.json").read_bytes())
+    entries = orjson.loads((FOLDER / f"{name}.json").read_bytes())
     return tuple(
         Translated(
             Pair(*entry["en"]),

@@ -10,9 +10,10 @@ from app.pipeline.parity.numerals import use_plain_digits
 from app.pipeline.parity.times import blank_times
 from app.pipeline.values import Finding, Pair
 
-LEAST_SHARED = 0.35
-"""Of the content words of source and back-translation together; two wordings of one thing share more than half."""
-_LEAST_WORDS = 4
+LEAST_SHARED = 0.15
+"""Of the content words of source and back-translation together; two wordings of one thing share half of them or so."""
+_LEAST_WORDS, _LEAST_TOGETHER = 4, 5
+_NO_DENIAL = re.compile(r"[\"“][^\"“”\n]{1,80}[\"”]|\bNo\. ?\d")
 _WORD = re.compile(r"[^\W\d_]+")
 _EMPTY_LIST = "a an he her his in on or she of i me my we our us him by for as also very too s t"
 _NEGATION_LIST = "no not never nobody nothing none neither nor without cannot"
@@ -47,13 +48,18 @@ def _compare(english: str, read: str) -> str | None:
     if number is not None:
         return number[1]
     words, read_words = _list_words(english), _list_words(read)
-    if bool(words & _NEGATIONS) != bool(read_words & _NEGATIONS) and len(words) >= _LEAST_WORDS:
+    if len(words) >= _LEAST_WORDS and _denies(english) != _denies(read):
         return "gains or loses a negation"
     stems, read_stems = _stem_all(words), _stem_all(read_words)
     together = stems | read_stems
-    if len(together) >= _LEAST_WORDS and len(stems & read_stems) < LEAST_SHARED * len(together):
+    if len(together) >= _LEAST_TOGETHER and len(stems & read_stems) < LEAST_SHARED * len(together):
         return "says something else"
     return None
+
+
+def _denies(text: str) -> bool:
+    """Outside of quotations, since a sign says "No parking" or "Parking forbidden"; and "No. 5" is a number."""
+    return not _NEGATIONS.isdisjoint(_list_words(_NO_DENIAL.sub(" ", text)))
 
 
 def _list_words(text: str) -> set[str]:
