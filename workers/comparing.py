@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from app.services.claims import Claim
 from app.services.comparing import POSITIONS_AT_ONCE, compare_questions
-from app.store.comparisons import Comparison, Likeness, Question, begin_comparison, read_found
+from app.store.comparisons import TIMEOUT_S, Comparison, Likeness, Question, begin_comparison, read_found
 from app.store.job_rules import mark_alike
 from app.store.rereading import list_positions
 from app.store.session import Sessions
@@ -28,7 +28,7 @@ async def compare_job(sessions: Sessions, claim: Claim, owner: str, is_going: Ca
         if not await compare_questions(comparison, _read_all(comparison, positions), plan, is_going):
             return False
         cursor = await comparison.open_found()
-        while rows := await cursor.fetch(_FOUND_AT_ONCE):
+        while rows := await cursor.fetch(_FOUND_AT_ONCE, timeout=TIMEOUT_S):
             found = [each for row in rows for each in read_found(row)]
             if not is_going() or not await _mark(sessions, claim, owner, found, severities):
                 return False

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
 from app.pipeline.alike import Leaders, Member, choose_rows, count_bands, find_alike, sign_texts
 from app.pipeline.filtering import FilterPlan
-from app.store.comparisons import Comparison, Question, SignedQuestion
+from app.store.comparisons import TIMEOUT_S, Comparison, Question, SignedQuestion
 
 POSITIONS_AT_ONCE = 400
 """Items whose questions are read and signed together."""
@@ -59,7 +59,7 @@ def sign_questions(questions: Sequence[Question], rows: int) -> list[SignedQuest
 async def _compare_band(comparison: Comparison, band: int, similarity: float) -> None:
     """Group by group; of a large one a part is in memory at a time."""
     cursor = await comparison.open_groups(band)
-    while rows := await cursor.fetch(_GROUPS_AT_ONCE):
+    while rows := await cursor.fetch(_GROUPS_AT_ONCE, timeout=TIMEOUT_S):
         waiting: list[Group] = []
         for (places,) in rows:
             leaders = Leaders(similarity)

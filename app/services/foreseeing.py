@@ -11,7 +11,7 @@ from app.pipeline.filtering import JOB_RULES, FilterPlan, Severity
 from app.pipeline.values import Pair
 from app.services.claims import JobContext
 from app.services.rereading import UnitChange, place
-from app.store.comparisons import Comparison, Question
+from app.store.comparisons import TIMEOUT_S, Comparison, Question
 from app.store.foresight import (
     Difference,
     ForesightTables,
@@ -71,7 +71,7 @@ class Foresight:
     async def tell(self) -> AsyncIterator[Difference]:
         """The pairs about which the rules would find something else, in the order of their items."""
         cursor = await self._tables.open_differences(self.refusing)
-        while rows := await cursor.fetch(_DIFFERENCES_AT_ONCE):
+        while rows := await cursor.fetch(_DIFFERENCES_AT_ONCE, timeout=TIMEOUT_S):
             for row in rows:
                 yield read_difference(row)
 

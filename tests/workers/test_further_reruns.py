@@ -17,7 +17,8 @@ from app.settings import Settings
 from app.store.session import Sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
-from tests.workers.test_reruns import STRICT, preview, rerun, rows_of
+from tests.support.reruns import preview, rerun
+from tests.workers.test_reruns import STRICT, rows_of
 from workers.engine import ShardEngine
 
 STORED = ("pair", "finding", "edit", "rejection", "state", "call", "tally")

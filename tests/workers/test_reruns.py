@@ -1,7 +1,6 @@
 """A job run again by other rules: told before, then done exactly so, without a call, around what people decided."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,12 @@ from sqlalchemy import text
 
 from app.pipeline.values import Pair
 from app.services.editing import TextEdit, edit_texts, undo_edit
-from app.services.jobs import act_on_job
-from app.services.rerun_previews import Preview, Wanted, preview_rerun, show_preview
-from app.services.reruns import Rerun, plan_preview
 from app.services.reviewing import Review, review_pair
 from app.settings import Settings
-from app.store.jobs import get_job
-from app.store.rereading import list_positions
 from app.store.session import Sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, state_of, working
-from workers.engine import ShardEngine
+from tests.support.reruns import preview, rerun
 
 STRICT = {
     "rules": {"banned_word": "reject"},
@@ -59,32 +53,6 @@ async def rows_of(sessions: Sessions, job_id: int, *tables: str) -> dict[str, li
             table: [tuple(row) for row in await session.execute(text(_ROWS[table]), {"job": job_id})]
             for table in tables or _ROWS
         }
-
-
-async def preview(sessions: Sessions, job_id: int, filters: dict[str, Any] | None, **wanted: Any) -> dict[str, Any]:
-    found, shown = await _preview(sessions, job_id, filters, **wanted)
-    return shown | {"examples": [example for _, example in found.examples]}
-
-
-async def _preview(
-    sessions: Sessions, job_id: int, filters: dict[str, Any] | None, **wanted: Any
-) -> tuple[Preview, dict[str, Any]]:
-    async with sessions() as session:
-        context = await plan_preview(session, await get_job(session, job_id), Rerun("filter", filters=filters))
-        positions = await list_positions(session, job_id)
-    found = await preview_rerun(partial(_open, sessions), context, positions, Wanted(**{"limit": 1000, **wanted}))
-    return found, show_preview(found, context, "filter")
-
-
-def _open(sessions: Sessions) -> Any:
-    return sessions()
-
-
-async def rerun(sessions: Sessions, engine: ShardEngine, job_id: int, filters: dict[str, Any] | None = None) -> None:
-    async with sessions.begin() as session:
-        await act_on_job(session, job_id, "rerun", Rerun("filter", filters=filters))
-    engine.ring()
-    await finish(sessions, job_id)
 
 
 async def texts_of(sessions: Sessions, job_id: int) -> dict[int, tuple[int, int, str, str, str]]:
