@@ -110,6 +110,100 @@ RIGHT = [
     (SERIES, "What did the man do?", "The man has left the couch, and the woman turned to the door."),
     (SERIES, "Who is gone?", "The man is gone from the couch."),
 ]
+KITCHEN = """A kitchen with a stove, a refrigerator and a wooden table.
+Two women are preparing food at a counter.
+A bowl of oranges sits on the table.
+person: [0.1, 0.2, 0.15, 0.6]
+person: [0.3, 0.2, 0.15, 0.6]
+refrigerator: [0.8, 0.1, 0.18, 0.8]
+oven: [0.55, 0.4, 0.2, 0.4]
+bowl: [0.45, 0.6, 0.1, 0.08]
+orange: [0.46, 0.58, 0.03, 0.03]
+orange: [0.5, 0.58, 0.03, 0.03]"""
+STREET = """the white van on the right side has moved forward
+there is a man in a black jacket near the entrance now
+the three people by the blue car are gone"""
+STAGE = (
+    "timestamps: [[0, 15], [15, 40], [35, 70], [70, 90]]\n"
+    'sentences: ["A man in a red shirt stands on a stage holding a guitar.", "He begins to play the guitar and sing.", '
+    '"The audience claps and cheers while he plays.", "He bows and walks off the stage."]'
+)
+AFTERWARDS = [  # written when what the others showed was mended; none was ever called wrong
+    (
+        KITCHEN,
+        "What are the women doing?",
+        "The two women are preparing food at the counter, probably cooking a meal together.",
+    ),
+    (KITCHEN, "Where is the refrigerator?", "The refrigerator stands on the right side of the kitchen."),
+    (KITCHEN, "Is there any fruit?", "Yes, there is a bowl of oranges on the table."),
+    (KITCHEN, "How many oranges?", "There are at least two oranges in the bowl."),
+    (KITCHEN, "Are there any children in the picture?", "No, there are no children."),
+    (KITCHEN, "Are there any men?", "No, only two women can be seen."),
+    (KITCHEN, "What's on the left?", "On the left, two women stand next to each other."),
+    (KITCHEN, "Is the oven left of the refrigerator?", "Yes, the oven is to the left of the refrigerator."),
+    (
+        KITCHEN,
+        "Where is the bowl?",
+        "The bowl sits on the table, below the counter's edge and to the left of the stove.",
+    ),
+    (KITCHEN, "Is there a microwave?", "No, there isn't a microwave visible in the image."),
+    (KITCHEN, "Which is larger?", "The refrigerator appears larger than the bowl."),
+    (KITCHEN, "What may they need?", "They might use a knife and a cutting board, or a microwave if there is one."),
+    (KITCHEN, "Who is in the kitchen?", "There are two people in the kitchen, both women."),
+    (KITCHEN, "How many women are there?", "Two women."),
+    (
+        KITCHEN,
+        "What is next to the women?",
+        "There is a wooden table with oranges; no dogs or cats are in the kitchen.",
+    ),
+    (
+        KITCHEN,
+        "Describe it",
+        "Two women stand side by side, with one woman slightly closer to the stove than the other woman.",
+    ),
+    (KITCHEN, "Is the kitchen warm?", "It seems so: the walls are painted a warm orange and the light is yellow."),
+    (STREET, "What moved?", "The white van on the right moved forward between the two images."),
+    (STREET, "What about the man?", "A man wearing a black jacket has appeared near the entrance."),
+    (STREET, "What about the people?", "The group of three people by the blue car is no longer there."),
+    (
+        STREET,
+        "Is the blue car still there?",
+        "Yes, the blue car is still parked, although the people next to it have left.",
+    ),
+    (
+        STREET,
+        "Name a difference.",
+        "In the first image there are three people by the blue car, but in the second image they are gone.",
+    ),
+    (
+        STREET,
+        "Name a difference.",
+        "One difference is the man near the entrance, who only appears in the second image.",
+    ),
+    (STREET, "How many differences?", "There are three differences: the van, the man, and the people."),
+    (STREET, "Who left?", "Three people who had been standing beside the car."),
+    (STREET, "Is the van gone?", "No, the van is not gone; it has only moved forward."),
+    (STREET, "Where is the man?", "He is near the entrance, which was empty in the first picture."),
+    (STREET, "How many people are in the first image?", "At least three people are near the blue car."),
+    (STREET, "What did the driver do?", "The driver of the white van has driven it forward."),
+    (STREET, "Did a car disappear?", "No, no car has disappeared; only people left."),
+    (STREET, "What else?", "Apart from the white van, no vehicle has moved."),
+    (STAGE, "What does he do first?", "He first stands on the stage with a guitar, then he begins to play and sing."),
+    (STAGE, "How does the audience react?", "The audience claps and cheers while the man plays."),
+    (STAGE, "What happens at the end?", "At the end of the video, he bows and walks off the stage."),
+    (STAGE, "What color is his shirt?", "Red."),
+    (STAGE, "How many guitars?", "He holds one guitar."),
+    (STAGE, "What happens after he starts playing?", "The audience claps and cheers."),
+    (STAGE, "What happens before he walks off?", "He bows to the audience after he has played the guitar."),
+    (STAGE, "Where does he stand?", "He stands at the front of the stage, before an audience."),
+    (STAGE, "What does he do by the end?", "By the end, the man has played the guitar, bowed, and left the stage."),
+    (STAGE, "When does he sing?", "He sings after he begins to play, early in the performance and again later."),
+    (
+        STAGE,
+        "Does the video begin with music?",
+        "The video begins with a man holding a guitar on a stage; the music starts shortly after.",
+    ),
+]
 AGREEING = [
     (
         DIFFERENCES,
@@ -169,7 +263,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "question", "response"), RIGHT)
+@pytest.mark.parametrize(("annotation", "question", "response"), RIGHT + AFTERWARDS)
 def test_a_right_answer_is_not_contradicted(annotation: str, question: str, response: str) -> None:
     (verdicts,) = ground_pairs(annotation, [Pair(question, response)])
     assert [v for v in verdicts if v.standing is Standing.CONTRADICTED] == []
