@@ -71,7 +71,7 @@ async def test_a_reply_without_pairs_scores_nothing_and_can_only_be_written_anew
     assert (candidate["state"], candidate["scores"]["overall"]) == ("failed", 0)
     assert candidate["refused"][0]["reason"] in {"refusal", "unparseable"}
     assert_problem(await desk.decide(candidate, "accepted"), 409, "conflict", mend="edit")
-    made_up = [{"instruction": "What has changed?", "response": "The red car is gone."}]
+    made_up = [{"instruction": "What has changed?", "response": "The red truck is gone."}]
     written = (await desk.decide(candidate, None, pairs=made_up)).json()
     assert (written["status"], written["pairs"], written["state"]) == ("edited", made_up, "ready")
     assert written["scores"]["grounding"] == 0
