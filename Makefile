@@ -23,7 +23,8 @@ work: $(STAMP) ## Run one more worker for the service that runs
 	@$(BIN)/python -m workers
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -m alone
 
 check: $(STAMP) ## Look for mistakes without running the tests
 	$(BIN)/ruff format --check .

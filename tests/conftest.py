@@ -25,8 +25,13 @@ settings.register_profile("syphus", deadline=None)
 settings.load_profile("syphus")
 
 
-def pytest_configure() -> None:
-    """Forget what the developer's shell says about the service: a test says what it means itself."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget what the developer's shell says about the service: a test says what it means itself.
+
+    A process that only shares out the tests leaves the shell's words to those that run them.
+    """
+    if config.getoption("numprocesses", None):
+        return
     for name in list(os.environ):
         if name.startswith(("SYPHUS_", "OPENAI_")) or name in _CONFIGURED:
             del os.environ[name]
@@ -46,9 +51,14 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """REDIS_URL when it is set (that database is emptied!), else an embedded Valkey."""
-    with open_redis(_CONFIGURED["REDIS_URL"], tmp_path_factory.mktemp("valkey")) as url:
+def redis_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """REDIS_URL when it is set (that database is emptied, and the next one by a second process!), else our own."""
+    configured = _CONFIGURED["REDIS_URL"]
+    if configured and worker_id != "master":
+        parts = urlsplit(configured)
+        number = int(parts.path.strip("/") or 0) + int(worker_id.removeprefix("gw"))
+        configured = parts._replace(path=f"/{number}").geturl()
+    with open_redis(configured, tmp_path_factory.mktemp("valkey")) as url:
         yield url
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
+import pytest
 from redis.asyncio import Redis
 
 from app.clock import monotonic_s
@@ -14,6 +15,8 @@ from app.pacer import Pacer
 from app.pipeline.chat import CompletionError
 from tests.support.endpoint import running_endpoint
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.alone
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from app.pipeline.charts import bars, canvas
+from app.pipeline.charts.canvas import STYLE
 from app.pipeline.charts.page import CHARTS, draw_chart
 from app.pipeline.charts.sunburst import draw_sunburst
 from app.pipeline.charts.texts import clean_text, fit_text, measure_text, show_number, show_short
@@ -45,8 +46,10 @@ def test_the_same_figures_give_the_same_bytes(chart: str) -> None:
 @pytest.mark.parametrize("chart", CHARTS)
 def test_hostile_texts_are_only_texts(chart: str) -> None:
     svg = draw_chart(make_figures(text=HOSTILE), chart)
-    names = {element.tag.removeprefix(SVG) for element in read(svg).iter()}
-    assert names <= {"svg", "title", "desc", "g", "rect", "text", "line", "path", "circle"}
+    elements = list(read(svg).iter())
+    names = {element.tag.removeprefix(SVG) for element in elements}
+    assert names <= {"svg", "title", "desc", "g", "rect", "text", "line", "path", "circle", "style"}
+    assert [element.text for element in elements if element.tag == f"{SVG}style"] == [STYLE]
     assert "<script" not in svg
     assert not re.search(r"\u202e|\x00|href|style=|on\w+=", svg)
 
