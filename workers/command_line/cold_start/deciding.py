@@ -13,7 +13,7 @@ from app.resources import Resources
 from app.services.cold_starts.candidates import Candidate, Course
 from app.services.cold_starts.deciding import Decision, decide, open_candidate
 from app.services.cold_starts.views import show_candidate
-from workers.command_line.cold_start.reviewing import Answer, ask_person
+from workers.command_line.cold_start.reviewing import Answer, Person
 from workers.command_line.cold_start.showing import fold, tell_candidate
 from workers.command_line.sources import StartError
 
@@ -37,8 +37,9 @@ async def review(resources: Resources, found: list[Candidate]) -> None:
     waiting = [each for each in found if each.row.status == "open" and each.state == "ready"]
     waiting = [each for each in waiting if not each.row.is_held_out]
     waiting.sort(key=lambda each: each.worth or 0.0, reverse=True)
+    person = Person()
     for number, each in enumerate(waiting, start=1):
-        if await _ask(resources, each, f"{number}/{len(waiting)}") is Answer.QUIT:
+        if await _ask(resources, person, each, f"{number}/{len(waiting)}") is Answer.QUIT:
             break
     if not waiting:
         sys.stdout.write("No open candidate of this round has a reply to look at.\n")
@@ -54,14 +55,14 @@ def pick_round(course: Course, number: int | None) -> list[Candidate]:
     return course.of_round(number or last)
 
 
-async def _ask(resources: Resources, candidate: Candidate, place: str) -> Answer:
+async def _ask(resources: Resources, person: Person, candidate: Candidate, place: str) -> Answer:
     """One candidate; a decision that does not hold is told, and asked again.
 
-    The person is waited for on the loop itself: nothing else runs here, and so Ctrl-C comes through.
+    The person is waited for on the loop itself: nothing else runs here.
     """
     shown = show_candidate(candidate)
     while True:
-        answer, decision = ask_person(fold(f"[{place}]\n{tell_candidate(shown)}"), shown)
+        answer, decision = person.ask(fold(f"[{place}]\n{tell_candidate(shown)}"), shown)
         if decision is None:
             return answer
         try:
