@@ -9,7 +9,10 @@ from pathlib import Path
 import obstore
 from obstore.store import LocalStore, from_url
 
-CHUNK_BYTES = 1 << 20
+_REQUEST_BYTES = 1 << 20
+_READ_BYTES = (
+    256 << 10
+)  # of a folder: with 1 MB blocks the reading threads kept some ten MB of a process for themselves
 
 
 class Blobs:
@@ -19,11 +22,12 @@ class Blobs:
         """root: the folder beneath the store, where it is one on this machine"""
         self._store = store
         self._root = root
+        self._chunk_bytes = _REQUEST_BYTES if root is None else _READ_BYTES
 
     async def write(self, path: str, chunks: AsyncIterator[bytes]) -> tuple[int, str]:
         """Store a stream; answers its size in bytes and its sha256. A stream that fails leaves no file."""
         digest, size = sha256(), 0
-        async with obstore.open_writer_async(self._store, path, buffer_size=8 * CHUNK_BYTES) as writer:
+        async with obstore.open_writer_async(self._store, path, buffer_size=8 * _REQUEST_BYTES) as writer:
             async for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
@@ -37,7 +41,7 @@ class Blobs:
     async def read(self, path: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` to before `end`, a chunk at a time."""
         while start < end:
-            stop = min(start + CHUNK_BYTES, end)
+            stop = min(start + self._chunk_bytes, end)
             chunk = await obstore.get_range_async(self._store, path, start=start, end=stop)
             yield bytes(chunk)
             start = stop

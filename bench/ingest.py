@@ -19,7 +19,8 @@ import orjson
 
 from app.clock import new_id
 from app.services.annotations import Row
-from app.services.datasets import DatasetRequest, SourceFile, check_request, create_dataset
+from app.services.datasets import create_dataset
+from app.services.upload_requests import DatasetRequest, SourceFile, check_request
 from app.store import datasets as store
 from app.store.models import Dataset
 from app.store.session import Sessions, make_engine, make_sessions

@@ -13,16 +13,9 @@ from app.api.idempotency import IdempotencyKeyHeader, answer_once, read_key
 from app.api.pages import ListBody, PageDep, answer_json, answer_page, answer_resource
 from app.api.uploads import receive_upload
 from app.ids import decode_id
-from app.services.datasets import (
-    DatasetRequest,
-    check_request,
-    create_dataset,
-    describe_dataset,
-    describe_error,
-    describe_item,
-    validate_upload,
-)
+from app.services.datasets import create_dataset, describe_dataset, describe_error, describe_item, validate_upload
 from app.services.image_sweeping import sweep_orphans
+from app.services.upload_requests import DatasetRequest, check_request
 from app.store import datasets as store
 
 router = APIRouter(tags=["datasets"])

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from app.api.forms import FormReader
 from app.api.problems import name_near_matches
 from app.errors import AppError, Fault, InvalidRequestError, TooLargeError, UnsupportedMediaError
-from app.services.datasets import DatasetRequest, InlineItems, Source, SourceFile
+from app.services.upload_requests import DatasetRequest, InlineItems, Source, SourceFile
 from app.services.uploads import Caps, Spool, incoming_folder, spool_chunks
 from app.settings import Settings
 from datasets.strict_json import FlawError, parse_strictly

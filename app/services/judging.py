@@ -12,10 +12,11 @@ from app.pipeline.chat import CompletionError
 from app.pipeline.completions import decode_completion
 from app.pipeline.judging import JUDGING
 from app.pipeline.values import Stage
-from app.services.datasets import DatasetRequest, InlineItems, check_request, create_dataset
+from app.services.datasets import create_dataset
 from app.services.jobs import submit_job
 from app.services.planning import JobRequest
 from app.services.prompts import NewPrompt, store_prompt
+from app.services.upload_requests import DatasetRequest, InlineItems, check_request
 from app.settings import Settings
 from app.store.cold_starts import read_verdict_bodies
 from app.store.models import Job

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.store.filling import fill_table
 from app.store.kept import IS_DECIDED
 from app.store.session import driver_connection
 
@@ -153,7 +154,7 @@ class Comparison:
     async def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Put rows into a temporary table."""
         if rows:
-            await self.connection.copy_records_to_table(table, records=rows, columns=columns, timeout=TIMEOUT_S)
+            await fill_table(self.connection, table, rows, columns)
 
 
 async def begin_comparison(session: AsyncSession, job_id: int, dataset_id: int, more: str = "") -> Comparison:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.exc import IntegrityError
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import ConflictError, NameTakenError, NotFoundError
 from app.ids import encode_id
+from app.store.filling import Rows, fill_table
 from app.store.images import note_orphans
 from app.store.models import Dataset, DatasetError, Item, Job
 from app.store.session import driver_connection
@@ -57,16 +57,16 @@ async def make_dry_table(session: AsyncSession) -> str:
     return DRY_TABLE
 
 
-async def copy_items(session: AsyncSession, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+async def copy_items(session: AsyncSession, table: str, rows: Rows) -> None:
     """Add rows of ITEM_COLUMNS."""
     connection = await driver_connection(session)
-    await connection.copy_records_to_table(table, records=rows, columns=ITEM_COLUMNS, timeout=COPY_TIMEOUT_S)
+    await fill_table(connection, table, rows, ITEM_COLUMNS)
 
 
-async def copy_errors(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:
+async def copy_errors(session: AsyncSession, rows: Rows) -> None:
     """Add rows of ERROR_COLUMNS."""
     connection = await driver_connection(session)
-    await connection.copy_records_to_table("dataset_error", records=rows, columns=ERROR_COLUMNS, timeout=COPY_TIMEOUT_S)
+    await fill_table(connection, "dataset_error", rows, ERROR_COLUMNS)
 
 
 async def count_distinct(session: AsyncSession, table: str, dataset_id: int, *, has_images: bool) -> DistinctCounts:
@@ -80,8 +80,7 @@ async def count_distinct(session: AsyncSession, table: str, dataset_id: int, *, 
     if not has_images:
         return DistinctCounts(source_ids, 0)
     images = await connection.fetchval(
-        f"SELECT count(*) FROM (SELECT 1 FROM {table}, unnest(image_ids) AS image_id"  # noqa: S608  # a name of ours
-        " WHERE dataset_id = $1 GROUP BY image_id) AS grouped",
+        f"SELECT count(*) FROM (SELECT unnest(image_ids) FROM {table} WHERE dataset_id = $1 GROUP BY 1) AS grouped",  # noqa: S608  # a name of ours
         dataset_id,
         timeout=COPY_TIMEOUT_S,
     )

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.language_tags import spell_tag
+from app.store.filling import fill_table
 from app.store.rounds import ROUND
 from app.store.session import driver_connection
 
@@ -131,7 +132,7 @@ async def name_pairs(session: AsyncSession, selection: Selection, name: Namer) -
             (seq, pair_id, item_id, ordinal, conversation, turn, name(seq, source_id, ordinal, conversation, turn))
             for seq, pair_id, item_id, ordinal, conversation, turn, source_id in rows
         ]
-        await connection.copy_records_to_table("named", records=named, timeout=TIMEOUT_S)
+        await fill_table(connection, "named", named)
     await connection.execute(_TELL_APART, timeout=TIMEOUT_S)
     await _index_named(connection)
     return total

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.copying import TIMEOUT_S
+from app.store.filling import fill_table
 from app.store.session import driver_connection
 
 ROWS = 10_000
@@ -66,7 +67,7 @@ async def place_items(session: AsyncSession, splits: Sequence[int]) -> dict[int,
     """Fill `placed` with the split of each item. Returns how many items each has."""
     connection = await driver_connection(session)
     await connection.execute("CREATE TEMP TABLE lot (number int, split smallint) ON COMMIT DROP")
-    await connection.copy_records_to_table("lot", records=enumerate(splits), timeout=TIMEOUT_S)
+    await fill_table(connection, "lot", enumerate(splits))
     await connection.execute(
         "INSERT INTO placed SELECT s.item_id, l.split FROM split_item s JOIN lot l USING (number)", timeout=TIMEOUT_S
     )

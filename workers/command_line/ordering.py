@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
-from app.services.datasets import DatasetRequest, SourceFile, check_request, create_dataset
+from app.services.datasets import create_dataset
 from app.services.image_uploads import ImageRequest, Report, take_images
 from app.services.jobs import act_on_job, check_job, submit_job
 from app.services.kinds import prompt_of_text
 from app.services.planning import JobRequest
 from app.services.prompts import NewPrompt, store_prompt
+from app.services.upload_requests import DatasetRequest, SourceFile, check_request
 from app.store.models import Dataset, Job, Prompt
 from app.store.run_rows import RUN_LABEL, find_dataset, find_run_job, lock_run
 from app.store.tallies import read_tallies

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import orjson
 
-from app.services.datasets import SourceFile
 from app.services.image_sources import MediaFile
+from app.services.upload_requests import SourceFile
 from app.services.uploads import BLOCK_BYTES, Caps, Spool, incoming_folder
 from app.settings import Settings
 from datasets.prompts import PromptError, PromptText

@@ -9,8 +9,8 @@ from typing import Any
 
 from app.pipeline.lifecycle import FINAL_STATES
 from app.resources import Resources
-from app.services.datasets import SourceFile
 from app.services.image_uploads import Report
+from app.services.upload_requests import SourceFile
 from app.settings import Settings
 from app.store.events import list_events
 from app.wiring import open_resources

@@ -18,9 +18,9 @@ from app.services.cold_starts.freezing import freeze
 from app.services.cold_starts.making import Change, change_cold_start, delete_cold_start
 from app.services.cold_starts.rounds import RoundOrder, generate_round
 from app.services.cold_starts.views import list_entry, show_candidate, view_cold_start, view_rounds
-from app.services.datasets import SourceFile
 from app.services.jobs import act_on_job
 from app.services.prompts import describe_prompt
+from app.services.upload_requests import SourceFile
 from app.store.cold_starts import find_newest, get_cold_start, list_cold_starts, list_rounds
 from app.store.jobs import get_job
 from app.store.models import ColdStart

@@ -14,8 +14,8 @@ from app.services.cold_starts.candidates import read_course
 from app.services.cold_starts.choosing import choose_items
 from app.services.cold_starts.making import ColdStartRequest, create_cold_start, draft_cold_start
 from app.services.cold_starts.views import view_cold_start
-from app.services.datasets import SourceFile
 from app.services.image_uploads import ImageRequest, take_images
+from app.services.upload_requests import SourceFile
 from app.store.datasets import list_items
 from workers.command_line.ordering import ensure_dataset
 from workers.command_line.sources import Annotations, StartError, list_media
