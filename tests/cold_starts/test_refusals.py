@@ -7,13 +7,14 @@ from tests.cold_starts.conftest import Desk
 
 
 async def test_a_round_under_way_lets_no_other_begin(desk: Desk) -> None:
-    await desk.house.endpoint.set_mode(latency_ms=500)
+    await desk.house.endpoint.set_mode(answers=0)
     cold_start = await desk.begin(items=4, held_out=1)
     path = f"/cold-starts/{cold_start['id']}"
     made = await desk.house.post(f"{path}/generate", {})
     refused = await desk.house.client.post(f"{path}/generate", json={})
     assert_problem(refused, 409, "conflict", mend="cancel")
     await desk.house.client.post(f"/jobs/{made['job_id']}/cancel")
+    await desk.house.endpoint.set_mode(answers=-1)
     await desk.house.finish(f"/jobs/{made['job_id']}")
     assert (await desk.house.client.post(f"{path}/generate", json={})).status_code == 202
 

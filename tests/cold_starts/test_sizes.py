@@ -53,12 +53,13 @@ async def test_rounds_show_pictures_where_the_cold_start_says_so(house: House) -
 
 
 async def test_a_cold_start_is_deleted_between_rounds_and_what_was_paid_for_stays(desk: Desk) -> None:
-    await desk.house.endpoint.set_mode(latency_ms=500)
+    await desk.house.endpoint.set_mode(answers=0)
     cold_start = await desk.begin(items=4, held_out=1)
     path = f"/cold-starts/{cold_start['id']}"
     made = await desk.house.post(f"{path}/generate", {})
     refused = await desk.house.client.delete(path)
     assert_problem(refused, 409, "conflict", mend=made["job_id"])
+    await desk.house.endpoint.set_mode(answers=-1)
     await desk.house.finish(f"/jobs/{made['job_id']}")
     candidate = (await desk.candidates(cold_start))[0]
     assert (await desk.house.client.delete(path)).status_code == 204

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from sqlalchemy import text
 
 from app.settings import load_settings
 from app.store.session import Sessions
 from app.wiring import open_resources
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.processes import PROJECT
+from tests.support.waiting import wait_until
 from workers.command_line.arguments import parse_arguments
 from workers.command_line.ordering import Order, place_order
 from workers.command_line.sources import choose, open_source
@@ -98,6 +100,19 @@ class CommandLine:
         lines = [json.dumps({"id": f"item-{n}", "sentences": f"a red car number {n} by a tree"}) for n in range(count)]
         (self.folder / name).write_text("\n".join(lines) + "\n")
         return str(self.folder / name)
+
+
+async def interrupt(process: Process, sessions: Sessions, endpoint: Endpoint) -> tuple[bytes, bytes]:
+    """Ctrl-C while calls are under way, whose answers come once the job is paused; what the run wrote until its end."""
+    process.send_signal(signal.SIGINT)
+
+    async def is_paused() -> bool:
+        async with sessions() as session:
+            return (await session.execute(text("SELECT 1 FROM job WHERE state = 'paused'"))).first() is not None
+
+    await wait_until(is_paused, "the pause")
+    await endpoint.set_mode(answers=-1)
+    return await process.communicate()
 
 
 @pytest_asyncio.fixture

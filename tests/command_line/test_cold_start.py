@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.conftest import CommandLine, Ended
+from app.store.session import Sessions
+from tests.command_line.conftest import CommandLine, Ended, interrupt
 from tests.support.endpoint import Endpoint
 from tests.support.waiting import wait_until
 
@@ -110,24 +111,22 @@ async def test_a_person_reviews_candidates_one_by_one(command_line: CommandLine,
 
 
 async def test_a_round_that_was_stopped_goes_on_with_the_same_command_and_pays_for_nothing_twice(
-    command_line: CommandLine, records: str, endpoint: Endpoint
+    command_line: CommandLine, records: str, endpoint: Endpoint, sessions: Sessions
 ) -> None:
     await start(command_line, records, "--items", "12", "--held_out", "3")
-    await endpoint.set_mode(latency_ms=300)
+    await endpoint.set_mode(answers=1)
 
     async def has_begun() -> bool:
         return bool((await endpoint.stats())["accepted"])
 
     async with command_line.start("cold-start", "round", "yard", "--num_threads", "2") as process:
         await wait_until(has_begun, "the first call")
-        process.send_signal(signal.SIGINT)
-        _, err = await process.communicate()
+        _, err = await interrupt(process, sessions, endpoint)
     assert process.returncode == 1, err.decode()
     assert 0 < (await endpoint.stats())["accepted"] < 12
     assert "`round yard` goes on with it" in err.decode()
     refused = await command_line.run("cold-start", "delete", "yard")
     assert (refused.status, "Round 1 is not done" in refused.err) == (2, True)
-    await endpoint.set_mode(latency_ms=0)
     ended = await command_line.run("cold-start", "round", "yard")
     assert ended.status == 0, ended.err
     assert "Going on with round 1" in ended.err
@@ -182,7 +181,9 @@ async def test_ctrl_c_ends_a_review_and_keeps_what_was_decided(command_line: Com
         await process.stdin.drain()
         told = b""
         while told.count(b"a note may follow > ") < 2:
-            told += await process.stdout.read(1000)
+            more = await process.stdout.read(1000)
+            assert more, f"the review ended before its second question: {told.decode()}"
+            told += more
         process.send_signal(signal.SIGINT)
         out = await process.stdout.read()
         assert await process.wait() == 0
@@ -191,21 +192,19 @@ async def test_ctrl_c_ends_a_review_and_keeps_what_was_decided(command_line: Com
 
 
 async def test_a_round_that_was_stopped_can_be_cancelled_for_another(
-    command_line: CommandLine, records: str, endpoint: Endpoint
+    command_line: CommandLine, records: str, endpoint: Endpoint, sessions: Sessions
 ) -> None:
     await start(command_line, records, "--items", "6", "--held_out", "2")
-    await endpoint.set_mode(latency_ms=500)
+    await endpoint.set_mode(answers=1)
 
     async def has_begun() -> bool:
         return bool((await endpoint.stats())["accepted"])
 
     async with command_line.start("cold-start", "round", "yard", "--num_threads", "1") as process:
         await wait_until(has_begun, "the first call")
-        process.send_signal(signal.SIGINT)
-        await process.communicate()
+        await interrupt(process, sessions, endpoint)
     cancelled = await command_line.run("cold-start", "cancel", "yard")
     assert (cancelled.status, cancelled.out) == (0, "Round 1 is cancelled.\n"), cancelled.err
-    await endpoint.set_mode(latency_ms=0)
     ended = await command_line.run("cold-start", "round", "yard")
     assert (ended.status, "6/6 items" in ended.err) == (0, True)
     assert {each["round"] for each in await show(command_line)} == {2}

@@ -1,13 +1,10 @@
 """A run that was stopped, killed or spent its budget goes on with the next one, and nothing is paid for twice."""
 
-import asyncio
-import signal
-
 from sqlalchemy import select, text
 
 from app.store.models import Job
 from app.store.session import Sessions
-from tests.command_line.conftest import CommandLine
+from tests.command_line.conftest import CommandLine, interrupt
 from tests.support.endpoint import Endpoint
 from tests.support.orders import counts_of
 from tests.support.waiting import wait_until
@@ -31,12 +28,11 @@ def _has_recorded(sessions: Sessions, items: int) -> object:
 async def test_ctrl_c_keeps_what_was_paid_for_and_the_next_run_continues(
     command_line: CommandLine, endpoint: Endpoint, sessions: Sessions
 ) -> None:
-    await endpoint.set_mode(latency_ms=150)
+    await endpoint.set_mode(answers=10)
     arguments = ("--query_inputs_path", command_line.write_items(60), "--num_threads", "4")
     async with command_line.start(*arguments) as process:
         await wait_until(_has_recorded(sessions, 5), "the first outcomes")  # type: ignore[arg-type]  # a coroutine function
-        process.send_signal(signal.SIGINT)
-        _, err = await process.communicate()
+        _, err = await interrupt(process, sessions, endpoint)
     assert process.returncode == 1
     assert b"Stopping: calls under way are waited for" in err
     job = await _find_job(sessions)
@@ -45,7 +41,6 @@ async def test_ctrl_c_keeps_what_was_paid_for_and_the_next_run_continues(
     assert done == (await endpoint.stats())["accepted"] < 60
     assert len(command_line.read("valid_output.json", OUTPUT)) == done
 
-    await endpoint.set_mode(latency_ms=0)
     ended = await command_line.run(*arguments, "--num_threads", "8")
     assert ended.status == 0, ended.err
     assert "continuing the job of an earlier run" in ended.err
@@ -57,15 +52,14 @@ async def test_ctrl_c_keeps_what_was_paid_for_and_the_next_run_continues(
 async def test_a_killed_run_is_continued_at_once_and_pays_again_only_for_calls_under_way(
     command_line: CommandLine, endpoint: Endpoint, sessions: Sessions
 ) -> None:
-    await endpoint.set_mode(latency_ms=100)
+    await endpoint.set_mode(answers=20)
     arguments = ("--query_inputs_path", command_line.write_items(50), "--num_threads", "4")
-    async with command_line.start(*arguments) as process:
+    async with command_line.start(*arguments, SYPHUS_LEASE_S="3600") as process:  # no test waits for its end
         await wait_until(_has_recorded(sessions, 10), "the first outcomes")  # type: ignore[arg-type]  # a coroutine function
         process.kill()
         await process.communicate()
-    await endpoint.set_mode(latency_ms=0)
-    async with asyncio.timeout(50):  # a lease lasts 60 s
-        ended = await command_line.run(*arguments)
+    await endpoint.set_mode(answers=-1)
+    ended = await command_line.run(*arguments)
     assert ended.status == 0, ended.err
     counts = await counts_of(sessions, (await _find_job(sessions)).id)
     assert (counts["items.done"], counts["pairs"]) == (50, 100)

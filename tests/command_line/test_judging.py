@@ -1,6 +1,5 @@
 """`python main.py judge`: the report of a judgement, without HTTP; what was interrupted goes on."""
 
-import signal
 from typing import Any
 
 import orjson
@@ -9,7 +8,7 @@ from sqlalchemy import text as sql
 
 from app.ids import encode_id
 from app.store.session import Sessions
-from tests.command_line.conftest import CommandLine
+from tests.command_line.conftest import CommandLine, interrupt
 from tests.support.endpoint import Endpoint
 from tests.support.waiting import wait_until
 
@@ -64,19 +63,17 @@ async def test_the_same_command_prints_what_is_judged_and_pays_for_changed_pairs
 async def test_a_judgement_that_was_stopped_goes_on_and_pays_for_nothing_twice(
     command_line: CommandLine, endpoint: Endpoint, sessions: Sessions, job: str
 ) -> None:
-    await endpoint.set_mode(latency_ms=300)
+    await endpoint.set_mode(answers=1)
 
     async def has_begun() -> bool:
         return await paid(endpoint) > 0
 
     async with command_line.start("judge", job, "--num_threads", "2") as process:
         await wait_until(has_begun, "the first call")
-        process.send_signal(signal.SIGINT)
-        out, err = await process.communicate()
+        out, err = await interrupt(process, sessions, endpoint)
     assert (process.returncode, out) == (1, b""), err.decode()
     assert "The same command continues." in err.decode()
     assert 0 < await paid(endpoint) < ITEMS
-    await endpoint.set_mode(latency_ms=0)
     ended = await command_line.run("judge", job)
     assert ended.status == 0, ended.err
     report: dict[str, Any] = orjson.loads(ended.out)

@@ -152,12 +152,13 @@ async def test_taking_an_edit_back_makes_its_translations_current_again(sessions
 async def test_a_translation_that_was_under_way_during_an_edit_comes_in_stale(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
-    await endpoint.set_mode(latency_ms=300)
+    await endpoint.set_mode(answers=1)  # the pairs; their translations wait
     job_id = await order(sessions, settings, await add_dataset(sessions, 1), languages=["zh"])
     async with working(settings):
         await wait_until(lambda: _is_translating(sessions, job_id), "the first translation call")
         pair_id = await first_english(sessions, job_id)
         await edit(sessions, pair_id)
+        await endpoint.set_mode(answers=-1)
         await finish(sessions, job_id)
     assert await flags_of(sessions, pair_id) == {"zh": ["stale"]}
     counts = await counts_of(sessions, job_id)

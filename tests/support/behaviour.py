@@ -36,6 +36,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     refuses: a word that makes a request for vectors a bad one
     breaks: a pattern; what a user says that holds it breaks the endpoint, `breaks_by` an answer or a cut connection
     refusal_latency: a refusal by the limit takes as long as an answer
+    answers: how many answers are given from now on; all others are held back until it is set again; below 0 all
     says: the answer to every request for pairs, in place of invented ones
     mends: the answer to one that quotes pairs to be written again
     """
@@ -44,6 +45,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     latency_ms: float = 0.0
     jitter_ms: float = 0.0
     pairs: int = 5
+    answers: int = -1
     says: str = ""
     mends: str = ""
     limit_per_s: float = 0.0

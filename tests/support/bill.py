@@ -1,7 +1,8 @@
 """What the loopback endpoint has been asked, what it answered and what that costs."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,11 +55,35 @@ class Bill:
         }
 
 
+class Gate:
+    """Lets so many answers through, in the order in which they come, and holds the others back; below 0 none."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self._held: deque[Callable[[], None]] = deque()
+
+    def set(self, left: int) -> None:
+        """Let so many through from now on, those that are held first."""
+        self._left = left
+        self._release()
+
+    def take(self, act: Callable[[], None]) -> None:
+        """Act now, or once the gate lets it through."""
+        self._held.append(act)
+        self._release()
+
+    def _release(self) -> None:
+        while self._held and self._left:
+            self._left -= self._left > 0
+            self._held.popleft()()
+
+
 class State:
-    """The mode, the limit and the bill that all connections share."""
+    """The mode, the gate, the limit and the bill that all connections share."""
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
+        self.gate = Gate(mode.answers)
         self.limit = RateLimit(mode, time.monotonic())
         self.bill = Bill()
 
@@ -68,6 +93,8 @@ class State:
         self.mode = msgspec.convert(before | changes, Mode)
         if any(name in changes for name in ("limit_per_s", "limit_style", "window_s", "burst", "tokens_per_s")):
             self.limit = RateLimit(self.mode, time.monotonic())
+        if "answers" in changes:
+            self.gate.set(self.mode.answers)
 
     def accept(self, key: bytes, caller: str, now: float) -> None:
         """Note that a request will be answered with a completion, and is therefore paid for; by whose key, too."""

@@ -213,9 +213,9 @@ class Connection(asyncio.Protocol):
                 self._next_request()
 
         if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, run)
+            asyncio.get_running_loop().call_later(delay_s, self._state.gate.take, run)
         else:
-            run()
+            self._state.gate.take(run)
 
     def _refuse(self, status: int, code: str, message: str, wait_s: float = 0.0) -> None:
         extra = f"retry-after: {max(1, -int(-wait_s // 1))}\r\n" if wait_s and self._state.mode.retry_after else ""

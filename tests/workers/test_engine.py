@@ -67,12 +67,13 @@ async def test_pairs_of_the_same_images_are_related_across_shards(sessions: Sess
 async def test_a_paused_job_starts_no_call_and_a_resumed_one_ends(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
-    await endpoint.set_mode(latency_ms=100)
+    await endpoint.set_mode(answers=20)
     job_id = await order(sessions, settings, await add_dataset(sessions, 100))
     async with working(settings):
         await wait_until(lambda: _has_calls(sessions, job_id), "a first outcome")
         async with sessions.begin() as session:
             await act_on_job(session, job_id, "pause")
+        await endpoint.set_mode(answers=-1)
         await wait_until(lambda: _is_quiet(sessions, job_id), "the end of every lease")
         asked = (await endpoint.stats())["requests"]
         assert (await state_of(sessions, job_id)).reason == "user"

@@ -30,11 +30,13 @@ async def settings(database_url: str, redis_url: str, endpoint: Endpoint, tmp_pa
 async def test_a_cancelled_job_keeps_what_was_paid_for_and_its_counts_add_up(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
+    await endpoint.set_mode(answers=20)
     job_id = await order(sessions, settings, await add_dataset(sessions, 200))
     async with working(settings):
         await wait_until(lambda: has_outcomes(sessions), "a first outcome")
         async with sessions.begin() as session:
             assert (await act_on_job(session, job_id, "cancel")).state == "cancelling"
+        await endpoint.set_mode(answers=-1)
         job = await finish(sessions, job_id)
     counts = await counts_of(sessions, job_id)
     assert job.state == "cancelled"
@@ -59,12 +61,19 @@ async def test_cancelling_twice_is_cancelling_once(sessions: Sessions, settings:
         ]
 
 
-async def test_a_job_past_its_deadline_expires_and_can_be_run_again(sessions: Sessions, settings: Settings) -> None:
-    deadline = (utc_now() + timedelta(seconds=1)).isoformat()
+async def test_a_job_past_its_deadline_expires_and_can_be_run_again(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    deadline = (utc_now() + timedelta(hours=1)).isoformat()
     dataset_id = await add_dataset(sessions, 400)
     job_id = await order(sessions, settings, dataset_id, limits={"deadline_at": deadline, "concurrency": 2})
+    await endpoint.set_mode(answers=4)
     async with working(settings):
+        await wait_until(lambda: has_outcomes(sessions), "a first outcome")
+        async with sessions.begin() as session:
+            await session.execute(text("UPDATE job SET deadline_at = deadline_at - interval '1 hour'"))
         job = await finish(sessions, job_id)
+        await endpoint.set_mode(answers=-1)
     assert (job.state, job.reason) == ("expired", "deadline")
     assert (await counts_of(sessions, job_id))["items.done"] < 400
 
