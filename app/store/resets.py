@@ -5,6 +5,7 @@ from collections import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pipeline.values import Stage
 from app.store.kept import IS_KEPT
 from app.store.queue_tallies import count_pair
 from app.store.shards import Lease
@@ -46,8 +47,8 @@ _FORGET_STATES = text(
 _CLEAR_RESET = text("UPDATE shard SET reset = false WHERE id = :shard_id AND fence = :fence AND state = 'leased'")
 _RESET_SHARDS = text(
     """
-    UPDATE shard SET state = 'ready', stage = :stage, reset = :reset, not_before = NULL, rung_at = NULL
-    WHERE job_id = :job_id AND state = 'done' AND seq >= 0
+    UPDATE shard SET state = 'ready', stage = :stage, reset = reset OR :reset, not_before = NULL, rung_at = NULL
+    WHERE job_id = :job_id AND seq >= 0 AND (state = 'done' OR stage = ANY(:later))
     """
 )
 _FORGET_FAILURES = text(
@@ -65,7 +66,7 @@ _FORGET_FAILURES = text(
         WHERE call.job_id = :job_id AND call.item_id = gone.item_id AND call.stage = gone.stage
             AND call.sample = gone.sample AND call.state = 'unknown'
     ), woken AS (
-        UPDATE shard SET state = 'ready', stage = fresh.stage, not_before = NULL, rung_at = NULL
+        UPDATE shard SET state = 'ready', stage = least(shard.stage, fresh.stage), not_before = NULL, rung_at = NULL
         FROM (
             SELECT s.id, min(g.stage) AS stage FROM gone g
             JOIN item i ON i.id = g.item_id
@@ -101,8 +102,9 @@ async def clear_reset(session: AsyncSession, lease: Lease) -> None:
 
 
 async def reset_shards(session: AsyncSession, job_id: int, stage: str, *, reset: bool) -> None:
-    """Send every finished shard of a job through the stages again from `stage` on."""
-    await session.execute(_RESET_SHARDS, {"job_id": job_id, "stage": stage, "reset": reset})
+    """Send every shard of a job through the stages again from `stage` on; one that has not come so far goes on."""
+    later = list(Stage)[list(Stage).index(Stage(stage)) :]
+    await session.execute(_RESET_SHARDS, {"job_id": job_id, "stage": stage, "reset": reset, "later": later})
 
 
 async def forget_failures(session: AsyncSession, job_id: int) -> int:
