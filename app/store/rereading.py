@@ -201,22 +201,28 @@ async def _know_pairs(session: AsyncSession, rows: Sequence[AnyRow]) -> dict[int
 
 
 def _find_origin(changes: Sequence[AnyRow], texts: Pair) -> Pair:
-    """What the model wrote; a pair that mends another was written as it stood after that."""
-    if not changes:
-        return texts
-    first = changes[0]
-    if first.kind == "repair" and first.rule == GROUNDING:
-        return Pair(first.instruction_after, first.response_after, texts.conversation)
-    return _before(first, texts.conversation)
+    """What the model wrote; a pair that mends another was written as it stood after that.
+
+    The changes are followed back from what stands now. Those before a break are of texts that a rerun replaced.
+    """
+    for change in reversed(changes):
+        is_written = change.kind == "repair" and change.rule == GROUNDING
+        if is_written or _after(change, texts.conversation) != texts:
+            break
+        texts = _before(change, texts.conversation)
+    return texts
 
 
 def _before(change: AnyRow, conversation: int) -> Pair:
     return Pair(change.instruction_before, change.response_before, conversation)
 
 
+def _after(change: AnyRow, conversation: int) -> Pair:
+    return Pair(change.instruction_after, change.response_after, conversation)
+
+
 def _to_repair(change: AnyRow, conversation: int) -> Repair:
-    after = Pair(change.instruction_after, change.response_after, conversation)
-    return Repair(change.rule or "", _before(change, conversation), after)
+    return Repair(change.rule or "", _before(change, conversation), _after(change, conversation))
 
 
 def _to_rejection(row: AnyRow) -> Rejection:

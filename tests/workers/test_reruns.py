@@ -192,6 +192,27 @@ async def test_a_repair_that_was_taken_back_is_not_done_again(
     assert await counts_of(sessions, job_id)
 
 
+async def test_a_pair_whose_edit_was_taken_back_is_known_again_however_it_was_mended(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    pair = {"instruction": "What stands there?", "response": "A  tall lamp number 7 stands there."}
+    await endpoint.set_mode(says=orjson.dumps({"pairs": [pair]}).decode())
+    job_id = await order(sessions, settings, await add_dataset(sessions, 1), languages=["zh"])
+    async with working(settings) as engine:
+        await finish(sessions, job_id)
+        (number,) = first = await texts_of(sessions, job_id)
+        async with sessions.begin() as session:
+            edited = await edit_texts(session, [TextEdit(number, Pair("Who is it?", "A sailor."), author="ann")])
+            await undo_edit(session, number, edited[number], "ann")
+        assert (await preview(sessions, job_id, None))["counts"]["items_changed"] == 0
+        await rerun(sessions, engine, job_id, {"rules": {"white_space": "off"}})
+        assert (await texts_of(sessions, job_id))[number][3] == pair["response"]
+        assert (await preview(sessions, job_id, None))["counts"]["items_changed"] == 0
+        await rerun(sessions, engine, job_id, {})
+    assert await texts_of(sessions, job_id) == first
+    assert (await counts_of(sessions, job_id))["translations.zh"] == 1
+
+
 async def test_a_translation_of_a_text_that_is_mended_otherwise_stays_and_is_marked_stale(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
