@@ -23,6 +23,15 @@ _ORDER = text(
     """  # noqa: S608  # only constants are put in
 )
 _DROP = text(f"DELETE FROM shard WHERE job_id = :job_id AND seq = {COMPARE_SEQ}")  # noqa: S608  # a constant
+# Before any roll-up is touched: whoever reviews a pair takes the pair first, and the roll-ups then.
+_LOCK_MARKED = text(
+    """
+    SELECT count(*) FROM (
+        SELECT 1 FROM pair WHERE id IN (SELECT pair_id FROM pair_finding WHERE job_id = :job_id AND code = ANY(:codes))
+        ORDER BY id FOR NO KEY UPDATE
+    ) AS held
+    """
+)
 _MARKED = text(
     f"""
     SELECT DISTINCT f.pair_id FROM pair_finding f JOIN pair p ON p.id = f.pair_id
@@ -81,6 +90,7 @@ async def forget_job_rules(session: AsyncSession, job_id: int) -> None:
     """
     await session.execute(_DROP, {"job_id": job_id})
     codes, after = list(JOB_RULES), 0
+    await session.execute(_LOCK_MARKED, {"job_id": job_id, "codes": codes})
     while True:
         parameters = {"job_id": job_id, "codes": codes, "after": after, "most": _BATCH}
         ids = list((await session.execute(_MARKED, parameters)).scalars())

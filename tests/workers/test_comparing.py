@@ -1,6 +1,7 @@
 """All questions of a job against all others: what comes again is found, whoever asked it first, and only once."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from app.services.reruns import Rerun
 from app.services.reviewing import Review, review_pair
 from app.settings import Settings
 from app.store.comparisons import Question
+from app.store.edits import lock_pairs
 from app.store.jobs import get_job
 from app.store.session import Sessions
 from app.store.shards import Lease, claim_shard
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
+from tests.support.waiting import wait_until
 from workers.comparing import compare_job
 
 SAME = {"instruction": "What colour is the bicycle beside the wall?", "response": "It is green."}
@@ -55,9 +58,16 @@ async def evidence_of(sessions: Sessions, job_id: int) -> list[tuple[int, str, d
         return [tuple(row) for row in await session.execute(statement, {"job": job_id})]
 
 
-async def ask_the_same(sessions: Sessions, settings: Settings, endpoint: Endpoint, items: int, **request: Any) -> int:
-    """A job whose every item has the same question; neighbours show the same picture."""
-    await endpoint.set_mode(says=orjson.dumps({"pairs": [SAME]}).decode())
+async def ask_the_same(
+    sessions: Sessions,
+    settings: Settings,
+    endpoint: Endpoint,
+    items: int,
+    pairs: Sequence[dict[str, str]] = (SAME,),
+    **request: Any,
+) -> int:
+    """A job whose every item has the same questions; neighbours show the same picture."""
+    await endpoint.set_mode(says=orjson.dumps({"pairs": list(pairs)}).decode())
     job_id = await order(sessions, settings, await add_dataset(sessions, items, shared_images=2), **request)
     async with working(settings):
         await finish(sessions, job_id)
@@ -198,3 +208,33 @@ def test_leaders_are_kept_from_part_to_part_of_a_large_group() -> None:
     assert find_alike(members, leaders) == []
     again = _member("Blue boat floats?")
     assert find_alike([again], leaders) == [(members[1][0], again[0], 1.0)]
+
+
+async def test_a_rerun_and_a_reviewer_do_not_stand_in_each_others_way(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint
+) -> None:
+    things = "bell boat book boot cart coat door drum fork gate harp kite lamp nail oven pipe rope sail tent wheel".split()
+    pairs = [{"instruction": f"Where is the {thing}?", "response": f"The {thing} is there."} for thing in things]
+    job_id = await ask_the_same(sessions, settings, endpoint, 55, pairs, policies=ON)
+    marked = sorted({row[0] for row in await evidence_of(sessions, job_id)})
+    assert len(marked) > 1_000  # more than are taken back at once
+    last = marked[-1]
+
+    async def rerun() -> None:
+        async with sessions.begin() as session:
+            await act_on_job(session, job_id, "rerun", Rerun("filter"))
+
+    async def waits() -> bool:
+        async with sessions() as session:
+            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0")
+            return bool((await session.execute(waiting)).scalar_one())
+
+    async with sessions.begin() as session:
+        await lock_pairs(session, [last])
+        rerunning = asyncio.ensure_future(rerun())
+        await wait_until(waits, "the rerun waiting for the pair")
+        await review_pair(session, Review(last, ("*",), "accepted"))
+    await rerunning
+    assert {row[0] for row in await evidence_of(sessions, job_id)} == {last}
+    counts = await counts_of(sessions, job_id)
+    assert counts["reviewed.en.accepted"] == 1
