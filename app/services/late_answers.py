@@ -55,9 +55,9 @@ def _outcome(job: Job, answer: LateAnswer) -> Outcome:
         stage=answer.stage,
         item_id=answer.item_id,
         sample=answer.sample,
-        verdict="done" if answer.is_ended else None,  # which the unit cannot take any more
+        verdict=None,  # a rerun may have taken the end of the unit back meanwhile
         call_id=answer.call_id,
-        call_state="recovered",
+        call_state="superseded" if answer.is_ended else "recovered",
         usage=completion.usage,
         cost_micros=cost_micros(completion.usage, Price(**job.price)) if job.price else 0,
         finish_reason=completion.finish_reason or None,

@@ -29,6 +29,10 @@ from tests.support.waiting import wait_until
 from workers.comparing import compare_job
 
 SAME = {"instruction": "What colour is the bicycle beside the wall?", "response": "It is green."}
+THINGS = (
+    "bell", "boat", "book", "boot", "cart", "coat", "door", "drum", "fork", "gate",
+    "harp", "kite", "lamp", "nail", "oven", "pipe", "rope", "sail", "tent", "wheel",
+)  # fmt: skip
 ON = {"filters": {"rules": {"similar_in_dataset": "on", "similar_in_image": "on"}}}
 
 
@@ -213,8 +217,7 @@ def test_leaders_are_kept_from_part_to_part_of_a_large_group() -> None:
 async def test_a_rerun_and_a_reviewer_do_not_stand_in_each_others_way(
     sessions: Sessions, settings: Settings, endpoint: Endpoint
 ) -> None:
-    things = "bell boat book boot cart coat door drum fork gate harp kite lamp nail oven pipe rope sail tent wheel".split()
-    pairs = [{"instruction": f"Where is the {thing}?", "response": f"The {thing} is there."} for thing in things]
+    pairs = [{"instruction": f"Where is the {thing}?", "response": f"The {thing} is there."} for thing in THINGS]
     job_id = await ask_the_same(sessions, settings, endpoint, 55, pairs, policies=ON)
     marked = sorted({row[0] for row in await evidence_of(sessions, job_id)})
     assert len(marked) > 1_000  # more than are taken back at once

@@ -1,5 +1,6 @@
 """No call stays open for ever: what nobody will record any more is settled by the leader, counted and billed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -114,6 +115,29 @@ async def test_an_answer_about_an_item_that_ended_waits_for_no_end_of_its_job(
     await settle_open_calls(sessions)
     assert await call_states(sessions) == {"superseded": 1}
     assert (await counts_of(sessions, job_id))["usage.calls"] == 1
+
+
+async def test_an_answer_does_not_end_an_item_whose_end_is_taken_back_meanwhile(
+    sessions: Sessions, settings: Settings
+) -> None:
+    job_id = await order(sessions, settings, await add_dataset(sessions, 2))
+    call_id = await open_call(sessions, job_id)
+    await end_unit(sessions, job_id, call_id)
+    await store(sessions, call_id)
+
+    async def has_gone_on() -> bool:
+        async with sessions() as session:
+            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0")
+            return settling.done() or bool((await session.execute(waiting)).scalar_one())
+
+    async with sessions.begin() as session:
+        await session.execute(text("DELETE FROM item_state WHERE job_id = :job"), {"job": job_id})
+        await session.execute(text("DELETE FROM tally WHERE key = 'items.failed'"))
+        settling = asyncio.ensure_future(settle_open_calls(sessions))
+        await wait_until(has_gone_on, "the answer settled")
+    await settling
+    assert await call_states(sessions) == {"superseded": 1}
+    assert (await counts_of(sessions, job_id)).get("items.done", 0) == 0
 
 
 async def test_an_answer_about_no_item_is_billed_while_the_job_runs(sessions: Sessions, settings: Settings) -> None:
