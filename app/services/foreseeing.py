@@ -40,6 +40,11 @@ class Foresight:
     def comparison(self) -> Comparison:
         return self._tables.comparison
 
+    @asynccontextmanager
+    async def lend_session(self) -> AsyncIterator[AsyncSession]:
+        """Its own session, to read with: whoever holds one connection and waits for another may wait for the like."""
+        yield self._tables.session
+
     @property
     def refusing(self) -> list[str]:
         """The rules that would refuse what they find."""

@@ -97,7 +97,8 @@ async def preview_rerun(
     preview = Preview(wanted)
     ration = await _plan_ration(open_session, job, positions)
     async with open_foresight(open_session, job) as foresight:
-        batches = _read_all(preview, open_session, job, positions, foresight, ration)
+        reading = open_session if foresight is None else foresight.lend_session
+        batches = _read_all(preview, reading, job, positions, foresight, ration)
         if foresight is None or not foresight.plan.job_rules:
             async for _ in batches:
                 pass

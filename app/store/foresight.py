@@ -119,11 +119,11 @@ class ForesightTables:
 
     def __init__(self, session: AsyncSession, comparison: Comparison) -> None:
         self.comparison = comparison
-        self._session = session
+        self.session = session
 
     async def read_image_sets(self, items: Sequence[int]) -> dict[int, int | None]:
         """The pictures that items show, by item."""
-        return dict((await self._session.execute(_IMAGE_SETS, {"ids": list(items)})).all())
+        return dict((await self.session.execute(_IMAGE_SETS, {"ids": list(items)})).all())
 
     async def add_standings(self, standings: Sequence[NewStanding]) -> None:
         rows = [(s.pair_id, s.item_id, s.instruction, s.response, list(s.flags)) for s in standings]

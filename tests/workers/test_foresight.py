@@ -16,7 +16,7 @@ from app.services.jobs import act_on_job
 from app.services.reviewing import Review, review_pair
 from app.settings import Settings
 from app.store.export_rows import Selection, count_translations, number_pairs
-from app.store.session import Sessions
+from app.store.session import Sessions, make_engine, make_sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, working
 from tests.support.reruns import preview, rerun
@@ -167,6 +167,22 @@ async def test_each_change_of_policy_does_just_what_its_dry_run_told(
     assert {row.status for row in (await read_rows(sessions, job_id)).values()} == {"accepted"}
     directions = ("newly_refused", "newly_kept", "newly_flagged", "no_longer_flagged")
     assert all(seen[direction] > 3 for direction in directions), seen
+
+
+async def test_a_dry_run_never_waits_for_a_second_connection(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint, database_url: str
+) -> None:
+    job_id = await order(sessions, settings, await add_dataset(sessions, 4))
+    async with working(settings):
+        await finish(sessions, job_id)
+    engine = make_engine(database_url, pool_size=1)
+    few = make_sessions(engine)
+    try:
+        async with few() as other:  # one of the two connections that this pool has at most
+            await other.execute(text("SELECT 1"))
+            assert (await preview(few, job_id, POLICIES[0]))["counts"]["replies"] == 4
+    finally:
+        await engine.dispose()
 
 
 async def test_what_people_decided_stays_and_is_told_so(
