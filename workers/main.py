@@ -25,6 +25,7 @@ from app.queue import deserialize, open_pool, redis_settings, serialize
 from app.resources import Resources
 from app.services.fleet import release_worker
 from app.settings import Settings, load_settings
+from app.store.tallies import bucket_of
 from app.wiring import open_resources
 from workers.dispatcher import Dispatcher
 from workers.engine import ShardEngine
@@ -89,9 +90,7 @@ async def open_worker(settings: Settings, worker_id: str) -> AsyncIterator[Shard
         images = _open_vectors(settings, image_model, build_image_request, IMAGES_IN_REQUEST)
         redis = Redis.from_url(str(settings.redis_url), socket_timeout=2, socket_connect_timeout=2)
         paces = Paces(redis, settings.openai_base_url or "openai", worker_id)
-        engine = ShardEngine(
-            resources, chat, paces, worker_id, bucket=_bucket_of(worker_id), texts=texts, images=images
-        )
+        engine = ShardEngine(resources, chat, paces, worker_id, bucket=bucket_of(worker_id), texts=texts, images=images)
         await engine.start()
         dispatching = asyncio.create_task(Dispatcher(resources, worker_id).run())
         try:
@@ -187,10 +186,6 @@ def _options(settings: Settings, worker_id: str) -> dict[str, Any]:
         "job_deserializer": deserialize,
         "log_results": False,
     }
-
-
-def _bucket_of(worker_id: str) -> int:
-    return sum(worker_id.encode())
 
 
 def _make_arq_settings() -> dict[str, Any]:

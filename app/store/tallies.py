@@ -20,6 +20,15 @@ _ADD = text(
 _SUM = text("SELECT job_id, key, sum(n)::bigint FROM tally WHERE job_id = ANY(:job_ids) GROUP BY job_id, key")
 
 
+def bucket_of(worker_id: str) -> int:
+    """The bucket of a worker's own counts.
+
+    Never 0: a change of a stored pair adds to that one, in the same transaction and before, and two turns at the rows
+    of one bucket are out of order.
+    """
+    return 1 + sum(worker_id.encode()) % (BUCKETS - 1)
+
+
 async def add_tallies(session: AsyncSession, added: Mapping[tuple[int, str], int], bucket: int) -> None:
     """Add to counts named by (job, key); rows are taken in one order, so writers cannot deadlock."""
     entries = sorted((job_id, key, n) for (job_id, key), n in added.items() if n)
