@@ -14,7 +14,7 @@ from zlib import crc32
 
 from rensa import RMinHash
 
-from app.pipeline.filtering.shingles import measure_likeness, shingle_text
+from app.pipeline.filtering.shingles import shingle_text
 
 HASHES = 126
 FEWEST_SHINGLES = 3
@@ -33,11 +33,14 @@ Member = tuple[int, Marks]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What tells a question: a digest of its shingles (64 bits), a key a band and a mark a shingle (32 bits each)."""
+    """What tells a question: a digest of its shingles (64 bits), a key a band and a mark a shingle (32 bits each).
+
+    marks: one after the other, signed, as this machine orders bytes
+    """
 
     digest: int
     keys: list[int]
-    marks: list[int]
+    marks: bytes
 
 
 def choose_rows(similarity: float) -> int:
@@ -80,38 +83,40 @@ class Leaders:
         if not self._counts:
             self._counts = Counter(mark for _, marks in members for mark in marks)
 
-    def find(self, marks: Marks) -> tuple[int, float] | None:
-        """The digest of the first one that this question is like, and how much."""
-        for digest, others in self._list_near(marks):
-            likeness = measure_likeness(marks, others)
-            if likeness >= self._similarity:
-                return digest, likeness
+    def take(self, digest: int, marks: Marks) -> tuple[int, float] | None:
+        """The digest of the first one that this question is like, and how much; where there is none, it is one."""
+        first = self._list_first(marks) if self._counts else []
+        size, similarity = len(marks), self._similarity
+        for other, others in self._list_near(size, first) if first else self._members:
+            most = len(others)
+            if (size if size < most else most) < similarity * (most if size < most else size) - _ROUNDING:
+                continue
+            common = len(marks & others)
+            likeness = common / (size + most - common)
+            if likeness >= similarity:
+                return other, likeness
+        if len(self._members) < _MOST_LEADERS:
+            for rank, mark in enumerate(first):
+                alike = self._places.setdefault(mark, {})
+                alike.setdefault((rank, size), []).append(len(self._members))
+            self._members.append((digest, marks))
         return None
 
-    def add(self, digest: int, marks: Marks) -> None:
-        if len(self._members) >= _MOST_LEADERS:
-            return
-        if self._counts:
-            for rank, mark in enumerate(self._list_first(marks)):
-                alike = self._places.setdefault(mark, {})
-                alike.setdefault((rank, len(marks)), []).append(len(self._members))
-        self._members.append((digest, marks))
-
-    def _list_near(self, marks: Marks) -> Iterable[Member]:
-        if not self._counts:
-            return self._members
-        size, near = len(marks), set[int]()
-        for rank, mark in enumerate(self._list_first(marks)):
+    def _list_near(self, size: int, first: Sequence[int]) -> Iterable[Member]:
+        near = set[int]()
+        share = self._similarity / (1 + self._similarity)
+        for rank, mark in enumerate(first):
             for (other_rank, other_size), places in self._places.get(mark, {}).items():
                 room = min(size - rank, other_size - other_rank)
-                if room >= self._similarity * (size + other_size) / (1 + self._similarity) - _ROUNDING:
+                if room >= share * (size + other_size) - _ROUNDING:
                     near.update(places)
         return (self._members[place] for place in sorted(near))
 
     def _list_first(self, marks: Marks) -> list[int]:
+        """The first marks, each with its count in the upper half of one number: those sort fast."""
         most = len(marks) - ceil(self._similarity * len(marks) - _ROUNDING) + 1
-        counts = self._counts
-        return sorted(marks, key=lambda mark: (counts.get(mark, 0), mark))[:most]
+        count = self._counts.get
+        return sorted([count(mark, 0) << 32 | mark & 0xFFFFFFFF for mark in marks])[:most]
 
 
 def find_alike(members: Sequence[Member], leaders: Leaders) -> list[tuple[int, int, float]]:
@@ -123,10 +128,8 @@ def find_alike(members: Sequence[Member], leaders: Leaders) -> list[tuple[int, i
         leaders.prepare(members)
     alike = []
     for digest, marks in members:
-        near = leaders.find(marks)
-        if near is None:
-            leaders.add(digest, marks)
-        else:
+        near = leaders.take(digest, marks)
+        if near is not None:
             alike.append((near[0], digest, near[1]))
     return alike
 
@@ -138,8 +141,8 @@ def _sign(shingles: Sequence[str], hashes: Sequence[int], rows: int) -> Signatur
     width = rows * 4
     keys = [crc32(lowest[start : start + width], start) for start in range(0, len(lowest) - width + 1, width)]
     digest = blake2b(array("Q", sorted(hashes)).tobytes(), digest_size=8).digest()
-    marks = [each & 0xFFFFFFFF for each in hashes]
-    return Signature(int.from_bytes(digest, "big", signed=True), _to_signed(keys), _to_signed(marks))
+    marks = array("I", [each & 0xFFFFFFFF for each in hashes]).tobytes()
+    return Signature(int.from_bytes(digest, "big", signed=True), _to_signed(keys), marks)
 
 
 def _to_signed(numbers: Sequence[int]) -> list[int]:

@@ -1,11 +1,11 @@
-"""Grounding in the worker: what becomes of a reply's pairs under the policy of its job."""
+"""Grounding: the verdicts on a reply's pairs, and what becomes of these under the policy of their job."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from app.pipeline.formats import EARLIER_ROUND_REFUSED
-from app.pipeline.grounding import GroundingPolicy, Standing, Verdict, ground_pairs
+from app.pipeline.grounding import CLAIM_CLASSES, GroundingPolicy, Standing, Verdict, ground_pairs
 from app.pipeline.values import Finding, Pair, Rejection
 from app.store.outcomes import NewPair, Outcome
 
@@ -14,13 +14,18 @@ log = logging.getLogger("syphus.grounding")
 Verdicts = tuple[tuple[Verdict, ...], ...]
 
 
-def find_wrong_claims(policy: GroundingPolicy, sentences: str, pairs: Sequence[Pair]) -> Verdicts:
-    """The contradicted claims of each pair. Never raises: a check that breaks leaves its reply as it is."""
+def find_verdicts(sentences: str, pairs: Sequence[Pair], classes: Collection[str] = CLAIM_CLASSES) -> Verdicts:
+    """The verdicts on the claims of each pair. Never raises: a check that breaks is logged, and says nothing."""
     try:
-        verdicts = ground_pairs(sentences, pairs, policy.classes)
+        return ground_pairs(sentences, pairs, classes)
     except Exception:
         log.exception("grounding_broke")
         return tuple(() for _ in pairs)
+
+
+def find_wrong_claims(policy: GroundingPolicy, sentences: str, pairs: Sequence[Pair]) -> Verdicts:
+    """The contradicted claims of each pair; see `find_verdicts`."""
+    verdicts = find_verdicts(sentences, pairs, policy.classes)
     return tuple(tuple(v for v in found if v.standing is Standing.CONTRADICTED) for found in verdicts)
 
 

@@ -16,7 +16,8 @@ from app.pipeline.values import Completion, Usage
 from app.store.calls import lose_stray_calls
 from app.store.jobs import get_job
 from app.store.models import Job
-from app.store.outcomes import Outcome, record_outcomes
+from app.store.outcomes import Outcome
+from app.store.recording import record_outcomes
 from app.store.session import Sessions
 from app.store.units import LateAnswer, list_jobs_with_late_answers, list_late_answers
 

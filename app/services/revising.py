@@ -11,7 +11,8 @@ from app.pipeline.translating import source_fingerprint
 from app.pipeline.values import Pair, Stage
 from app.services.rereading import Reflagging, UnitChange, place
 from app.store.edits import Change, lock_pairs, write_changes
-from app.store.outcomes import NewPair, Outcome, Reply, insert_knowledge, insert_pairs, insert_rejections
+from app.store.new_pairs import insert_knowledge, insert_pairs, insert_rejections
+from app.store.outcomes import NewPair, Outcome, Reply
 from app.store.quotas import note_bounds
 from app.store.revising import (
     Move,

@@ -4,6 +4,7 @@ What a pass needs in between lies in these tables, in one transaction that only 
 grow with the job. Questions have an order, that of the items and of the pairs of each, whenever they were written.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ _WORK_MEMORY = text("SET LOCAL work_mem = '64MB'")
 _CREATE = """
     CREATE TEMPORARY TABLE asked (
         seq int GENERATED ALWAYS AS IDENTITY, pair_id bigint, item_id bigint, image_set bigint, digest bigint,
-        keys int[], marks int[]
+        keys int[], marks bytea
     ) ON COMMIT DROP;
     CREATE TEMPORARY TABLE likeness (earlier bigint, later bigint, share real) ON COMMIT DROP;
     CREATE TEMPORARY TABLE found (seq int, pair_id bigint, code text, other_id bigint, share real) ON COMMIT DROP;
@@ -38,13 +39,14 @@ _LEAD = """
     CREATE UNIQUE INDEX ON asked (seq);
     ANALYZE asked;
     CREATE TEMPORARY TABLE leader ON COMMIT DROP AS
-        SELECT DISTINCT ON (digest) digest, seq, pair_id, item_id FROM asked ORDER BY digest, seq;
+        SELECT DISTINCT ON (digest) digest, seq, pair_id, item_id, keys, marks FROM asked ORDER BY digest, seq;
+    CREATE UNIQUE INDEX ON leader (seq);
     ANALYZE leader;
 """
 _GROUPS = """
-    SELECT array_agg(seq ORDER BY seq) FROM leader JOIN asked USING (seq) GROUP BY keys[$1] HAVING count(*) > 1
+    SELECT array_agg(seq ORDER BY seq) FROM leader GROUP BY keys[$1] HAVING count(*) > 1
 """
-_MARKS = "SELECT seq, digest, marks FROM asked WHERE seq = ANY($1::int[])"
+_MARKS = "SELECT seq, digest, marks FROM leader WHERE seq = ANY($1::int[])"
 _JOIN = """
     CREATE TEMPORARY TABLE alike ON COMMIT DROP AS
         SELECT earlier, later, max(share) AS share FROM (
@@ -103,8 +105,8 @@ class Likeness:
     likeness: float
 
 
-SignedQuestion = tuple[int, int, int | None, int, list[int], list[int]]
-"""(pair, item, image set, digest, keys, marks)"""
+SignedQuestion = tuple[int, int, int | None, int, list[int], bytes]
+"""(pair, item, image set, digest, keys, marks of 4 bytes each)"""
 
 
 class Comparison:
@@ -135,7 +137,7 @@ class Comparison:
     async def read_marks(self, places: Sequence[int]) -> dict[int, tuple[int, frozenset[int]]]:
         """place -> (digest, marks)."""
         rows = await self.connection.fetch(_MARKS, list(places), timeout=TIMEOUT_S)
-        return {row[0]: (row[1], frozenset(row[2])) for row in rows}
+        return {seq: (digest, frozenset(array("i", marks))) for seq, digest, marks in rows}
 
     async def add_alike(self, rows: Sequence[tuple[int, int, float]]) -> None:
         """Keep what was found alike, as (digest, digest, likeness)."""

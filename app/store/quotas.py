@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.pipeline.quotas import TARGET_REACHED, explain_target, say_target
 from app.pipeline.values import Stage
 from app.store.kept import keep_reviewed, refuse_surplus
-from app.store.outcomes import Ending, Outcome, record_outcomes
+from app.store.outcomes import Ending, Outcome
+from app.store.recording import record_outcomes
 
 Place = tuple[int, int]
 """An item of a job, as (job, item)."""

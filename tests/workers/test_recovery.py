@@ -9,7 +9,8 @@ from sqlalchemy import text
 from app.services.fleet import release_worker
 from app.settings import Settings
 from app.store.calls import Intent, RawAnswer, intend_calls, store_answers
-from app.store.outcomes import NewPair, Outcome, record_outcomes
+from app.store.outcomes import NewPair, Outcome
+from app.store.recording import record_outcomes
 from app.store.session import Sessions
 from app.store.tallies import read_tallies
 from tests.support.endpoint import Endpoint, running_endpoint

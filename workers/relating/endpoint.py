@@ -17,7 +17,8 @@ from app.services.fleet import note_outage, pause_job
 from app.services.intents import NewIntent, Refusal, open_calls
 from app.services.units import WholeJob
 from app.store.embeddings import store_vectors
-from app.store.outcomes import Outcome, record_outcomes
+from app.store.outcomes import Outcome
+from app.store.recording import record_outcomes
 from app.store.session import Sessions
 from workers.pacing import Paces
 from workers.run import ShardRun

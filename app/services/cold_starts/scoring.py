@@ -1,7 +1,6 @@
 """Scores of candidates: made beside the loop, and kept with the candidate for as long as its reply stays the same."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -10,9 +9,8 @@ from typing import Any
 import orjson
 
 from app.pipeline.candidate_scores import Reply, Scores, measure_grounding, read_scores, score_reply
-from app.pipeline.grounding import Standing, Verdict, ground_pairs
-
-log = logging.getLogger("syphus.cold_starts")
+from app.pipeline.grounding import Standing
+from app.services.grounding import find_verdicts
 
 SCORING = 1
 """Goes up with every change of what scores come to: kept ones are then made anew, so that rounds stay comparable."""
@@ -55,7 +53,7 @@ class Assessment:
 def assess(subject: Subject) -> Assessment:
     """Score a reply; about 2 ms of CPU."""
     reply = subject.reply
-    verdicts = _ground(reply, subject.sentences)
+    verdicts = find_verdicts(subject.sentences, reply.pairs)
     scored = score_reply(replace(reply, grounding=measure_grounding(verdicts)), subject.sentences, subject.fewest)
     return Assessment(
         scores=read_scores(scored.describe()),  # rounded, so that those that were kept are no different
@@ -78,12 +76,3 @@ def recall(kept: Mapping[str, Any] | None, subject: Subject) -> Assessment | Non
     if kept is None or kept.get("digest") != subject.digest:
         return None
     return Assessment(read_scores(kept["scores"]), tuple(kept["contradicted"]))
-
-
-def _ground(reply: Reply, sentences: str) -> Sequence[Sequence[Verdict]]:
-    """The verdicts on the claims of each pair; a check that breaks says nothing."""
-    try:
-        return ground_pairs(sentences, reply.pairs)
-    except Exception:
-        log.exception("grounding_broke")
-        return ()
