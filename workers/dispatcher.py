@@ -7,6 +7,7 @@ import asyncio
 import logging
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.resources import Resources
@@ -105,8 +106,7 @@ class Dispatcher:
 
     async def _leads(self) -> bool:
         """Whether this worker holds the leader's lock, taking it where it is free."""
-        if self._connection is not None:
-            await self._connection.execute(text("SELECT 1"))
+        if await self._still_leads():
             return True
         engine: AsyncEngine = self._resources.sessions.kw["bind"]
         connection = await engine.connect()
@@ -119,6 +119,22 @@ class Dispatcher:
         else:
             await connection.close()
         return bool(taken)
+
+    async def _still_leads(self) -> bool:
+        """Whether the lock is held from the tick before.
+
+        PostgreSQL ends the connection of a leader that is silent for long, and takes a slow tick for silence. That is
+        no outage: where PostgreSQL is away, the next connection says so.
+        """
+        if self._connection is None:
+            return False
+        try:
+            await self._connection.execute(text("SELECT 1"))
+        except DBAPIError as error:
+            log.info("lead_lost", extra={"worker": self._worker_id, "error": type(error).__name__})
+            await self._resign()
+            return False
+        return True
 
     async def _resign(self) -> None:
         """Give up the lock by giving up its connection."""
