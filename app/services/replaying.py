@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app.pipeline.grounding import read_grounding
 from app.pipeline.quotas import FURTHER_CALLS
 from app.services.answers import read_item_answer
 from app.services.claims import JobContext
 from app.services.further import carry_on, end_item, end_replies
 from app.services.units import ItemUnit, PaidCall
 from app.store.outcomes import Outcome, Reply
-from app.store.rereading import ReadUnit
+from app.store.rereading import ReadUnit, StoredReply
 
 
 def replay(job: JobContext, unit: ReadUnit) -> Outcome:
@@ -21,9 +22,10 @@ def replay(job: JobContext, unit: ReadUnit) -> Outcome:
     item = ItemUnit(unit.item_id, unit.sentences, sample=unit.sample, image_ids=unit.image_ids)
     ended: Outcome | None = None
     outcome: Outcome | None = None
-    for number, stored in enumerate(unit.replies, start=1):
+    replies = _choose_replies(job, unit)
+    for number, stored in enumerate(replies, start=1):
         call = PaidCall(stored.call_id, None)
-        rounds = FURTHER_CALLS + 1 if number == len(unit.replies) else 0
+        rounds = FURTHER_CALLS + 1 if number == len(replies) else 0
         outcome = read_item_answer(job, item, call, stored.raw, rounds)
         if outcome.verdict is not None:
             ended = _join(job, item, call, outcome)
@@ -36,6 +38,18 @@ def replay(job: JobContext, unit: ReadUnit) -> Outcome:
         return end_item(job, item)
     assert outcome is not None  # noqa: S101  # a unit has a reply at least
     return outcome
+
+
+def _choose_replies(job: JobContext, unit: ReadUnit) -> Sequence[StoredReply]:
+    """Those that count: the one that ended the item where the job never wanted another.
+
+    A job that was cancelled may have two, of a worker that was given up and of the one that followed it.
+    """
+    if len(unit.replies) == 1 or job.pairs_per_item is not None:
+        return unit.replies
+    if read_grounding(job.policies.get("grounding")).policy == "repair":
+        return unit.replies
+    return [reply for reply in unit.replies if reply.call_id == unit.call_id]
 
 
 def _join(job: JobContext, item: ItemUnit, call: PaidCall, outcome: Outcome) -> Outcome:

@@ -18,6 +18,7 @@ from app.store.session import Sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.lost_calls import DEAD, call_states, open_call, reply
 from tests.support.orders import add_dataset, counts_of, finish, order, settings_for, state_of, working
+from tests.support.reruns import preview, rerun
 from tests.support.waiting import wait_until
 
 
@@ -103,6 +104,35 @@ async def test_what_a_cancelled_job_paid_for_is_billed_and_read_without_a_call_s
     counts = await counts_of(sessions, job_id)
     assert (counts["items.done"], counts["usage.calls"]) == (4, 4)
     assert (await endpoint.stats())["requests"] == 3
+
+
+async def test_of_two_answers_that_a_cancelled_job_got_about_an_item_one_counts(
+    sessions: Sessions, settings: Settings
+) -> None:
+    job_id = await order(sessions, settings, await add_dataset(sessions, 1))
+    calls = []
+    for number in range(2):
+        calls.append(await open_call(sessions, job_id))
+        await release_worker(sessions, DEAD)
+        async with sessions.begin() as session:
+            await store_answers(session, [RawAnswer(calls[number], reply(f"where is number {number}?"), 200, 5)])
+    async with sessions.begin() as session:
+        await act_on_job(session, job_id, "cancel")
+    await advance_jobs(sessions, settings)
+    await settle_open_calls(sessions)
+    async with sessions.begin() as session:
+        await session.execute(text("UPDATE call SET finished_at = finished_at - interval '2 minutes'"))
+    await settle_open_calls(sessions)
+    assert await call_states(sessions) == {"recovered": 2}
+    async with sessions.begin() as session:
+        await act_on_job(session, job_id, "rerun", Rerun("parse"))
+    async with working(settings) as engine:
+        await finish(sessions, job_id)
+        counts = await counts_of(sessions, job_id)
+        assert (counts["pairs"], counts["usage.calls"]) == (1, 2)
+        assert (await preview(sessions, job_id, None))["counts"]["items_changed"] == 0
+        await rerun(sessions, engine, job_id)
+    assert await counts_of(sessions, job_id) == counts
 
 
 async def test_an_answer_about_an_item_that_ended_waits_for_no_end_of_its_job(
