@@ -28,8 +28,10 @@ settings.load_profile("syphus")
 def pytest_configure(config: pytest.Config) -> None:
     """Forget what the developer's shell says about the service: a test says what it means itself.
 
-    A process that only shares out the tests leaves the shell's words to those that run them.
+    A process that only shares out the tests leaves the shell's words to those that run them. The many processes that
+    tests start keep what they compile, also where the shell forbids it: each would compile the whole service again.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if config.getoption("numprocesses", None):
         return
     for name in list(os.environ):

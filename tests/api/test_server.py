@@ -22,23 +22,20 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager
-async def run_server(port: int, **environment: str) -> AsyncIterator[Process]:
-    """A server process; killed at the end of the block where it still runs."""
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port), "--log-level", "warning"]
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=PROJECT, env={**os.environ, **environment}, stderr=PIPE
-    )
+async def run_server(**environment: str) -> AsyncIterator[tuple[Process, str]]:
+    """A server process on a port that nobody else can take, and its URL; killed at the end where it still runs."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, number = listener.getsockname()[1], listener.fileno()
+        command = [sys.executable, "-m", "uvicorn", "app.main:app", "--fd", str(number), "--log-level", "warning"]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=PROJECT, env={**os.environ, **environment}, stderr=PIPE, pass_fds=(number,)
+        )
     try:
-        yield process
+        yield process, f"http://127.0.0.1:{port}"
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def test_sigterm_ends_a_server_with_readers_of_events_and_waiting_polls(
@@ -46,10 +43,8 @@ async def test_sigterm_ends_a_server_with_readers_of_events_and_waiting_polls(
 ) -> None:
     dataset_id, _ = await add_dataset(sessions)
     path = f"/v1/jobs/{encode_id('job', await add_job(sessions, dataset_id, state='in_progress'))}"
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
     async with (
-        run_server(port, DATABASE_URL=database_url, REDIS_URL=redis_url) as process,
+        run_server(DATABASE_URL=database_url, REDIS_URL=redis_url) as (process, url),
         httpx2.AsyncClient(base_url=url, timeout=30) as client,
     ):
 
@@ -73,7 +68,7 @@ async def test_sigterm_ends_a_server_with_readers_of_events_and_waiting_polls(
 
 
 async def test_a_refused_start_prints_one_line_and_no_trace() -> None:
-    async with run_server(free_port(), SYPHUS_HOST="0.0.0.0") as process:
+    async with run_server(SYPHUS_HOST="0.0.0.0") as (process, _):
         _, errors = await process.communicate()
     assert process.returncode
     text = errors.decode()
@@ -82,7 +77,7 @@ async def test_a_refused_start_prints_one_line_and_no_trace() -> None:
 
 
 async def test_a_setting_that_does_not_hold_is_named_in_one_line() -> None:
-    async with run_server(free_port(), SYPHUS_LEASE_S="soon") as process:
+    async with run_server(SYPHUS_LEASE_S="soon") as (process, _):
         _, errors = await process.communicate()
     assert process.returncode
     text = errors.decode()
@@ -92,8 +87,7 @@ async def test_a_setting_that_does_not_hold_is_named_in_one_line() -> None:
 
 async def test_it_logs_json_lines_on_standard_error() -> None:
     away = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
-    port = free_port()
-    async with run_server(port, **away) as process, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with run_server(**away) as (process, url), httpx2.AsyncClient(base_url=url, timeout=30) as client:
 
         async def is_up() -> bool:
             try:

@@ -24,7 +24,7 @@ async def test_a_killed_worker_pays_for_no_stored_score_again(tmp_path: Path) ->
         judged = await order(arena.sessions, settings, await add_dataset(arena.sessions, ITEMS), stages=["generate"])
         worker = await arena.start_worker()
         assert (await finish(arena.sessions, judged)).state == "completed"
-        await arena.endpoint.set_mode(latency_ms=150, jitter_ms=100)
+        await arena.endpoint.set_mode(answers=ITEMS // 2)
         await arena.endpoint.reset()
         async with arena.sessions.begin() as session:
             judging = (await order_judgement(session, settings, JudgementRequest(judged, ITEMS))).id
@@ -38,6 +38,7 @@ async def test_a_killed_worker_pays_for_no_stored_score_again(tmp_path: Path) ->
         stored = await _count_stored(arena.sessions, judging)
         worker.send(signal.SIGKILL)
         await worker.wait_gone()
+        await arena.endpoint.set_mode(answers=-1)
         assert 10 <= stored <= accepted
         assert stored < ITEMS
         await release_worker(arena.sessions, worker.worker_id)

@@ -1,10 +1,11 @@
 """Working a job in this process until it ends, pauses or is stopped, while a person watches."""
 
 import asyncio
+import importlib
 import signal
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.embedded import find_running
 from app.errors import ConflictError
@@ -17,7 +18,9 @@ from app.store.models import Job
 from app.store.outages import is_outage
 from workers.command_line.holding import release_dead_runs
 from workers.command_line.progress import Progress
-from workers.main import open_worker
+
+if TYPE_CHECKING:
+    from workers.engine import ShardEngine
 
 LOOK_S = 0.3
 
@@ -81,6 +84,18 @@ class Watch:
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 await self.stopping.wait()
+
+
+def open_worker(settings: Settings, worker_id: str) -> "AbstractAsyncContextManager[ShardEngine]":
+    """A worker of this process, as `workers.main` opens it.
+
+    What it is made of, the client of the model above all, is loaded here: that takes as long as all the rest of a
+    start, and most commands only look at what is there.
+    """
+    opened: AbstractAsyncContextManager[ShardEngine] = importlib.import_module("workers.main").open_worker(
+        settings, worker_id
+    )
+    return opened
 
 
 async def look(resources: Resources, job_id: int) -> tuple[Job, dict[str, Any]]:

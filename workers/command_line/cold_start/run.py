@@ -36,8 +36,7 @@ from workers.command_line.cold_start.showing import (
 )
 from workers.command_line.cold_start.starting import begin, given_rule, read_text
 from workers.command_line.sources import Annotations, StartError
-from workers.command_line.watching import Watch, look, pause
-from workers.main import open_worker
+from workers.command_line.watching import Watch, look, open_worker, pause
 
 _POOL_SIZE = 3
 _MOST_LISTED = 100
