@@ -54,3 +54,14 @@ def test_ctrl_c_in_the_editor_is_the_editors(keyboard: tuple[int, int], monkeypa
     monkeypatch.setenv("EDITOR", f"{sys.executable} -c 'import os, signal; os.kill(os.getppid(), signal.SIGINT)'")
     os.write(keyboard[1], b"e\ns\n")
     assert Person(keyboard[0]).ask("a candidate", _SHOWN) == (Answer.SKIPPED, None)
+
+
+@pytest.mark.parametrize("editor", ["/nowhere/vi", "vi 'torn"])
+def test_an_editor_that_cannot_be_started_is_told_and_the_question_comes_again(
+    keyboard: tuple[int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], editor: str
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", editor)
+    os.write(keyboard[1], b"e\ns\n")
+    assert Person(keyboard[0]).ask("a candidate", _SHOWN) == (Answer.SKIPPED, None)
+    assert f"The editor {editor!r} cannot be used: " in capsys.readouterr().out

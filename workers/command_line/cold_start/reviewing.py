@@ -102,15 +102,19 @@ def _drain(interrupts: int) -> None:
 
 
 def _edit(shown: dict[str, Any], note: str | None) -> Decision | None:
-    """The reply as the person's editor (VISUAL, EDITOR) leaves it; None where that is no JSON, or nothing changed."""
+    """The reply as the person's editor (VISUAL, EDITOR) leaves it; None where nothing that holds came of it."""
     field = "conversations" if shown["conversations"] else "pairs"
     before = orjson.dumps(shown[field], option=orjson.OPT_INDENT_2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reply.json"
         path.write_bytes(before)
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or _FALLBACK_EDITOR)
-        subprocess.run([*editor, str(path)], check=False)
-        after = path.read_bytes()
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or _FALLBACK_EDITOR
+        try:
+            subprocess.run([*shlex.split(editor), str(path)], check=False)
+            after = path.read_bytes()
+        except (OSError, ValueError) as error:
+            sys.stdout.write(f"The editor {editor!r} cannot be used: {error}. Set EDITOR; nothing was changed.\n")
+            return None
     try:
         given = orjson.loads(after)
     except orjson.JSONDecodeError as error:
