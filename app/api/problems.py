@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.errors import AppError, Fault, InvalidRequestError, UnavailableError
-from app.store.outages import is_outage
+from app.store.outages import is_outage, is_standstill
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 FAULTS_SHOWN = 1000
@@ -102,6 +102,10 @@ def translate_exception(error: Exception, scope: Scope) -> AppError:
     if is_outage(error):
         log.warning("database_away", extra={"error": type(error).__name__})
         return UnavailableError("The database does not answer just now; try again shortly.", retry_after_s=2)
+    if is_standstill(error):
+        log.warning("standstill", exc_info=error)
+        detail = "Another request changed the same at that moment, and nothing of this one was done; try again."
+        return UnavailableError(detail, retry_after_s=1)
     log.error("unexpected_error", exc_info=error, extra={"request_id": scope.get("state", {}).get("request_id")})
     return AppError("An unexpected error happened; quote the request_id when you report it.")
 

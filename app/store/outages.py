@@ -17,6 +17,14 @@ _AWAY = (
 )
 
 
+_STANDSTILLS = frozenset({"40001", "40P01"})
+
+
+def is_standstill(error: BaseException) -> bool:
+    """Whether PostgreSQL took back one of two transactions that stood in each other's way: again it may succeed."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _STANDSTILLS
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether PostgreSQL is away, restarting or out of connections: the same request may succeed later."""
     if isinstance(error, DBAPIError):

@@ -1,12 +1,17 @@
 """Every refusal is a problem that says what, where, and how to mend it."""
 
+import asyncio
 import gzip
 import json
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.problems import translate_exception
 from app.ids import encode_id
 from app.main import create_app
 from app.settings import Settings
@@ -224,3 +229,23 @@ async def test_an_address_that_is_no_utf8_is_refused(client: httpx2.AsyncClient)
     for address in ("/v1/pairs?q=%ff", "/v1/jobs/%ed%a0%80", "/v1/datasets?name=%c3"):
         assert_problem(await client.get(address), 422, "invalid_request", "", mend="as UTF-8")
     assert (await client.get("/v1/pairs?q=%E9%B7%BA+x")).status_code == 200
+
+
+async def test_two_requests_in_each_others_way_are_told_to_try_again(sessions: Sessions) -> None:
+    hold = text("SELECT pg_advisory_xact_lock(:key)")
+
+    async def take(session: AsyncSession, key: int) -> Exception | None:
+        try:
+            await session.execute(hold, {"key": key})
+        except DBAPIError as error:
+            return error
+        return None
+
+    async with sessions() as one, sessions() as other:
+        await take(one, 1)
+        await take(other, 2)
+        errors = [error for error in await asyncio.gather(take(one, 2), take(other, 1)) if error is not None]
+        assert len(errors) == 1
+    told = translate_exception(errors[0], {"type": "http"})
+    assert (told.status, told.retry_after_s) == (503, 1)
+    assert "try again" in told.detail
