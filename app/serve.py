@@ -150,6 +150,8 @@ class Supervisor:
         for child in children:
             child.send(signal.SIGTERM)
         seen = self._signals_seen
+        if seen:
+            _say(f"Stopping: calls under way get {self._settings.drain_s:g} s to come back; Ctrl-C again ends at once.")
         deadline = time.monotonic() + self._settings.drain_s + _STOP_MARGIN_S
         while any(child.process is not None and child.process.poll() is None for child in children):
             if time.monotonic() > deadline or self._signals_seen > max(1, seen):

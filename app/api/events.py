@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import orjson
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api.deps import ResourcesDep, begin_reading, negotiate
+from app.api.job_views import VOLATILE_FIELDS
 from app.api.pages import ListBody, PageDep, answer_page
 from app.clock import monotonic_s
 from app.errors import UnavailableError
@@ -85,9 +86,9 @@ class _Watch:
     job_id: int
     seen: int
     fresh: Sequence[JobEvent] = ()
-    progress: bytes | None = None
+    progress: dict[str, Any] | None = None
     is_over: bool = False
-    shown: bytes = b""
+    shown: dict[str, Any] = field(default_factory=dict)
 
     async def look(self, *, with_progress: bool) -> None:
         """Read events beyond the last one and, when asked for, the counts; the events are read first,
@@ -101,8 +102,8 @@ class _Watch:
             ends_here = bool(self.fresh) and self.fresh[-1].data.get("state") == job.state
             self.is_over = job.state in FINAL_STATES and (not self.fresh or (ends_here and len(self.fresh) < BATCH))
             if with_progress or self.is_over:
-                body = orjson.dumps(await view_job(session, job), option=orjson.OPT_UTC_Z)
-                self.progress = body if body != self.shown else None
+                view = await view_job(session, job)
+                self.progress = view if _drop_volatile(view) != self.shown else None
         if self.fresh:
             self.seen = self.fresh[-1].seq
 
@@ -111,9 +112,13 @@ class _Watch:
         events = b"".join(_frame_event(event) for event in self.fresh)
         if self.progress is None:
             return events
-        self.shown = self.progress
-        progress = b"event: progress\ndata: " + self.progress + b"\n\n"
+        self.shown = _drop_volatile(self.progress)
+        progress = b"event: progress\ndata: " + orjson.dumps(self.progress, option=orjson.OPT_UTC_Z) + b"\n\n"
         return progress + events if self.is_over else events + progress
+
+
+def _drop_volatile(view: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in view.items() if key not in VOLATILE_FIELDS}
 
 
 async def _write_events(stopping: asyncio.Event, watch: _Watch) -> AsyncIterator[bytes]:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+VOLATILE_FIELDS = frozenset({"eta_seconds"})  # change with the clock alone: no reason for another ETag or event
+
 
 class ItemCounts(BaseModel):
     """They add up: total = pending + done + failed + poison + skipped."""

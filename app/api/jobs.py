@@ -14,7 +14,7 @@ from app.api.examples import ExamplesBody
 from app.api.filters import FiltersBody
 from app.api.grounding import GroundingOrder
 from app.api.idempotency import IdempotencyKeyHeader, answer_once, require_key
-from app.api.job_views import JobList, JobView
+from app.api.job_views import VOLATILE_FIELDS, JobList, JobView
 from app.api.pages import PageDep, answer_json, answer_page, answer_resource
 from app.api.rerun_previews import Direction, RerunPreview, answer_preview
 from app.api.waiting import await_change, read_wait
@@ -31,8 +31,6 @@ from app.services.planning import JobRequest
 from app.services.rerun_previews import Wanted
 from app.services.reruns import Rerun
 from app.store.jobs import get_job, list_jobs
-
-_VOLATILE = frozenset({"eta_seconds"})
 
 JobState = Literal[
     "validating", "queued", "in_progress", "paused", "finalizing",
@@ -182,7 +180,7 @@ async def get_one_job(request: Request, resources: ResourcesDep, job_id: str) ->
     headers = {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
     if shown["state"] not in FINAL_STATES:
         headers["Retry-After"] = "1"
-    return answer_resource(request, shown, volatile=_VOLATILE, headers=headers)
+    return answer_resource(request, shown, volatile=VOLATILE_FIELDS, headers=headers)
 
 
 @router.post("/jobs/{job_id}/pause", status_code=202, responses={202: {"model": JobView}})

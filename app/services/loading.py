@@ -19,6 +19,8 @@ ERRORS_SHOWN = 1_000
 SAMPLES_SHOWN = 3
 _ERRORS_HELD = 4096
 
+_NO_KIND = "No kind was named, so the records were read as {id, sentences}; GET /v1/kinds lists the kinds."
+
 
 @dataclass(slots=True)
 class Load:
@@ -53,7 +55,7 @@ async def load_source(session: AsyncSession, new: NewDataset, source: Source, ta
         fault = Fault("", "not_readable", error.message, line=error.line)
         raise InvalidUploadError(f"The file cannot be read: {error}", errors=[fault]) from error
     if not is_dry:
-        _refuse_useless(load, strict=new.strict)
+        _refuse_useless(load, strict=new.strict, has_kind=new.kind_name is not None)
     load.distinct = await store.count_distinct(session, table, new.id, has_images=load.has_images)
     return load
 
@@ -127,7 +129,7 @@ async def _copy_errors(session: AsyncSession, dataset_id: int, errors: list[Reco
         await store.copy_errors(session, rows)
 
 
-def _refuse_useless(load: Load, *, strict: bool) -> None:
+def _refuse_useless(load: Load, *, strict: bool, has_kind: bool) -> None:
     if load.items and not (strict and load.errors):
         return
     total = load.errors
@@ -138,5 +140,7 @@ def _refuse_useless(load: Load, *, strict: bool) -> None:
     else:
         detail = "The file holds no records."
     faults = [Fault(error.pointer, error.code, error.message, line=error.line) for error in load.first_errors]
+    if total and not load.items and not has_kind:
+        faults.append(Fault("kind", "no_kind", _NO_KIND))
     extra: dict[str, object] = {"total_errors": total, "counts": {"items": load.items, "errors": total}}
     raise InvalidUploadError(detail, errors=faults or [Fault("", "no_records", detail)], extra=extra)

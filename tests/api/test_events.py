@@ -7,6 +7,8 @@ import httpx2
 import orjson
 import pytest_asyncio
 
+from app.api.events import PROGRESS_S
+from app.clock import monotonic_s, utc_now
 from app.ids import encode_id
 from app.main import create_app
 from app.settings import Settings
@@ -76,6 +78,33 @@ async def test_progress_shows_the_job_as_it_stands(served: httpx2.AsyncClient, s
                 async with sessions.begin() as session:
                     await add_tallies(session, {(job_id, "items.done"): 1}, 0)
     assert done == [0, 1, 2]
+
+
+async def test_progress_is_silent_while_only_the_time_left_changes(
+    served: httpx2.AsyncClient, sessions: Sessions
+) -> None:
+    dataset_id, _ = await add_dataset(sessions)
+    job_id = await add_job(sessions, dataset_id, state="in_progress")
+    async with sessions.begin() as session:
+        (await get_job(session, job_id, lock=True)).started_at = utc_now()
+        await add_tallies(session, {(job_id, "items.done"): 1}, 0)
+    path = f"/v1/jobs/{encode_id('job', job_id)}"
+    seconds_left = set()
+    shown = []
+    async with served.stream("GET", f"{path}/events") as response:
+        async for frame in read_frames(response.aiter_lines()):
+            if frame.get("event") != "progress":
+                continue
+            shown.append(orjson.loads(frame["data"])["counts"]["items"]["done"])
+            if len(shown) == 2:
+                break
+            began_s = monotonic_s()
+            while monotonic_s() - began_s < 2 * PROGRESS_S:
+                seconds_left.add((await served.get(path)).json()["eta_seconds"])
+            async with sessions.begin() as session:
+                await add_tallies(session, {(job_id, "items.done"): 1}, 0)
+    assert len(seconds_left) > 1
+    assert shown == [1, 2]
 
 
 async def test_a_reader_who_comes_back_gets_what_it_missed_and_then_nothing(

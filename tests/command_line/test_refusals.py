@@ -1,5 +1,9 @@
 """What cannot be run is told in one line, with the exit status of a wrong order, before anything is paid for."""
 
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
+
 import pytest
 from sqlalchemy import func, select
 
@@ -8,6 +12,7 @@ from app.store.models import Dataset
 from app.store.session import Sessions
 from tests.command_line.conftest import LEGACY, CommandLine
 from tests.support.endpoint import Endpoint
+from tests.support.processes import PROJECT
 from workers.command_line.arguments import parse_arguments
 from workers.command_line.sources import StartError, choose
 
@@ -48,6 +53,17 @@ async def test_an_order_the_service_refuses_leaves_no_job(
     assert sentence in refused.value.errors[0].message
 
 
+async def test_a_python_without_the_packages_is_told_where_they_are() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-S", str(PROJECT / "main.py"), "--help"), stdout=PIPE, stderr=PIPE
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (2, b"")
+    assert err.startswith(b"main.py: this Python (")
+    assert b".venv/bin/python main.py" in err
+    assert err.count(b"\n") == 1
+
+
 @pytest.mark.parametrize("argument", ["--num_threads=0", "--slice_start=-1", "--max_cost_usd=free", "--thread=4"])
 def test_arguments_that_make_no_sense_end_with_status_2(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -67,6 +83,7 @@ async def test_a_file_that_holds_nothing_of_use_is_refused_in_one_line(
     ended = await command_line.run("--query_inputs_path", "items.json")
     assert ended.status == 2, ended.err
     assert ended.line.startswith(f"main.py: {sentence}")
+    assert ended.line.count("The file is no JSON") < 2, ended.line
     assert (await endpoint.stats())["requests"] == 0
 
 

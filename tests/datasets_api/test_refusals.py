@@ -81,6 +81,14 @@ async def test_a_file_of_the_wrong_kind_is_refused_with_what_is_missing(
     assert problem["total_errors"] == 3
 
 
+async def test_records_of_a_kind_that_was_not_named_are_refused_with_a_word_about_kinds(
+    client: httpx2.AsyncClient, incoming: Path
+) -> None:
+    body = b'[{"img_id": "1", "sentences": ["the cat has gone"]}]'
+    problem = await refuse(client, incoming, 422, "invalid_upload", "/0/id", "kind", content=body)
+    assert "GET /v1/kinds" in problem["errors"][1]["message"]
+
+
 async def test_strict_refuses_the_whole_and_lists_the_first_thousand(
     client: httpx2.AsyncClient, incoming: Path
 ) -> None:

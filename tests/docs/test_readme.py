@@ -20,8 +20,11 @@ TIMEOUT_S = 240
 
 
 def read_tour() -> str:
-    """The commands of all blocks that are marked as the tour, in their order."""
-    return "\n".join(re.findall(r"<!-- tour -->\n```sh\n(.*?)```", README, re.DOTALL))
+    """The commands of all blocks that are marked as the tour, in their order: the README's, then those of the pages."""
+    texts = (document.read_text() for document in DOCUMENTS)
+    return "\n".join(
+        block for text in texts for block in re.findall(r"<!-- tour -->\n```sh\n(.*?)```", text, re.DOTALL)
+    )
 
 
 def name_variables() -> set[str]:
@@ -74,6 +77,14 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, *sorted((PROJECT / "docs" / "kinds").glob("*.md"))], ids=lambda path: path.name
+)
+def test_commands_use_the_python_that_has_the_packages(document: Path) -> None:
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL))
+    assert re.findall(r"^python.*", blocks, re.MULTILINE) == []
+
+
 async def test_the_shortest_use_and_every_other_command_run_as_printed(tmp_path: Path) -> None:
     missing = [program for program in ("bash", "curl", "jq", "gzip") if shutil.which(program) is None]
     if missing:
@@ -86,6 +97,7 @@ async def test_the_shortest_use_and_every_other_command_run_as_printed(tmp_path:
     assert done.returncode == 0, done.stderr[-3000:]
     assert '"object":"stream.end"' in done.stdout
     assert (tmp_path / "SD_instructions.zh.json").stat().st_size > 1000
+    assert '"response":"It is a bus."' in done.stdout
 
 
 def run_tour(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -58,7 +58,7 @@ def _is_ready(address: str) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_and_counts_as_success(
-    start_service: Callable[[], Service], number: signal.Signals
+    start_service: Callable[[], Service], number: signal.Signals, capfd: pytest.CaptureFixture[str]
 ) -> None:
     service, address = start_service()
     assert _is_ready(address)
@@ -66,6 +66,7 @@ def test_a_signal_ends_everything_and_counts_as_success(
     service.send_signal(number)
     assert service.wait(timeout=60) == 0
     assert not any(process.is_alive for process in family)
+    assert "Stopping: calls under way get 30 s" in capfd.readouterr().err
 
 
 def test_a_child_that_dies_is_replaced(start_service: Callable[[], Service]) -> None:

@@ -27,6 +27,7 @@ examples:
 
 Ctrl-C stops: the calls under way are waited for and kept. The same command continues where it stopped and pays for
 nothing twice; another --dataset_version begins anew.
+`python main.py cold-start --help` finds a prompt round by round, `python main.py judge --help` judges a job's pairs.
 exit status: 0 every item is done, 1 not every item (failed, paused, interrupted), 2 nothing could be started."""
 
 

@@ -180,9 +180,9 @@ def _log_to(path: Path, level: str) -> None:
 
 def _tell_faults(error: AppError) -> list[str]:
     first = error.errors[:3]
-    told = [f"{f'Line {fault.line}: ' if fault.line else ''}{fault.message}" for fault in first]
+    news = [fault for fault in first if fault.message not in error.detail]
+    told = [f"{f'Line {fault.line}: ' if fault.line else ''}{fault.message}" for fault in news]
     more = len(error.errors) - len(first)
-    told = [sentence for sentence in told if sentence not in error.detail]
     return [*told, f"(and {more} more)"] if more else told
 
 
