@@ -6,20 +6,15 @@ A job is made once against the loopback endpoint; then its policy changes, and t
 
 import argparse
 import asyncio
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from app.embedded import start_embedded
 from app.ids import encode_id
-from app.store.migrate import migrate
-from app.store.session import make_engine, make_sessions
-from bench.processes import PeakMemory, serve_api
-from bench.scale import FINAL, fill_items, open_client, run_worker
-from tests.support.endpoint import Endpoint, running_endpoint
+from bench.processes import PeakMemory
+from bench.scale import FINAL, run_service
+from tests.support.endpoint import Endpoint
 
 LOOK_S = 0.2
 # About every seventh pair is refused by the first policy; the second flags what the first refused, and mends nothing.
@@ -31,23 +26,10 @@ ONCE: dict[str, Any] = {**SOFT, "rules": {**SOFT["rules"], "similar_in_dataset":
 
 async def run(items: int = 50_000) -> dict[str, float]:
     """Seconds of dry runs and reruns, what they changed, what was asked meanwhile, and the memory of API and worker."""
-    with (
-        tempfile.TemporaryDirectory(prefix="syphus-rerun-") as home,
-        start_embedded(Path(home) / "parts", database=True, redis=True, model=False) as parts,
-    ):
-        database_url = str(parts.database_url)
-        await asyncio.to_thread(migrate, database_url)
-        engine = make_engine(database_url)
-        try:
-            dataset_id = await fill_items(make_sessions(engine), items)
-            async with running_endpoint(latency_ms=0) as endpoint:
-                with serve_api(database_url, Path(home)) as (url, api_pid):
-                    async with run_worker(parts, endpoint.url, Path(home)) as worker, open_client(url) as client:
-                        with PeakMemory(api_pid) as api, PeakMemory(worker.pid) as worker_memory:
-                            found = await _measure(client, endpoint, encode_id("dataset", dataset_id))
-                        return found | {"api_mb": api.rss_mb, "worker_mb": worker_memory.rss_mb}
-        finally:
-            await engine.dispose()
+    async with run_service(items) as running:
+        with PeakMemory(running.api_pid) as api, PeakMemory(running.worker_pid) as worker:
+            found = await _measure(running.client, running.endpoint, encode_id("dataset", running.dataset_id))
+        return found | {"api_mb": api.rss_mb, "worker_mb": worker.rss_mb}
 
 
 async def _measure(client: httpx2.AsyncClient, endpoint: Endpoint, dataset_id: str) -> dict[str, float]:

@@ -31,7 +31,7 @@ from app.store import models
 from app.store.migrate import migrate
 from app.store.session import Sessions, driver_connection, make_engine, make_sessions
 from bench.processes import PROJECT, PeakMemory, serve_api
-from tests.support.endpoint import running_endpoint
+from tests.support.endpoint import Endpoint, running_endpoint
 
 MARKS = (10_000, 50_000, 100_000, 250_000, 500_000)
 WINDOW_ITEMS = 10_000
@@ -60,37 +60,55 @@ class Sample:
     api_mb: float
 
 
-async def run(items: int = 560_000) -> dict[str, float]:
-    """Costs per item at the marks, peak memories, and how pages and the export behave once all is there."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The service as a user has it: an API and a worker apart, on servers of their own; the model is the loopback."""
+
+    parts: Embedded
+    sessions: Sessions
+    endpoint: Endpoint
+    client: httpx2.AsyncClient
+    dataset_id: int
+    api_pid: int
+    worker_pid: int
+
+
+@asynccontextmanager
+async def run_service(items: int) -> AsyncIterator[Running]:
+    """The service with a dataset of so many items, until the end of the block."""
     with (
-        tempfile.TemporaryDirectory(prefix="syphus-scale-") as home,
+        tempfile.TemporaryDirectory(prefix="syphus-bench-") as home,
         start_embedded(Path(home) / "parts", database=True, redis=True, model=False) as parts,
     ):
         database_url = str(parts.database_url)
         await asyncio.to_thread(migrate, database_url)
         engine = make_engine(database_url)
+        sessions = make_sessions(engine)
         try:
-            dataset_id = await fill_items(make_sessions(engine), items)
+            dataset_id = await fill_items(sessions, items)
             async with running_endpoint(latency_ms=0) as endpoint:
                 with serve_api(database_url, Path(home)) as (url, api_pid):
                     async with run_worker(parts, endpoint.url, Path(home)) as worker, open_client(url) as client:
-                        service = _Service(parts, make_sessions(engine), client, worker.pid, api_pid)
-                        return await service.measure(dataset_id, items)
+                        yield Running(parts, sessions, endpoint, client, dataset_id, api_pid, worker.pid)
         finally:
             await engine.dispose()
+
+
+async def run(items: int = 560_000) -> dict[str, float]:
+    """Costs per item at the marks, peak memories, and how pages and the export behave once all is there."""
+    async with run_service(items) as running:
+        return await _Service(running).measure(running.dataset_id, items)
 
 
 class _Service:
     """The processes that are watched, and a client of the API."""
 
-    def __init__(
-        self, parts: Embedded, sessions: Sessions, client: httpx2.AsyncClient, worker_pid: int, api_pid: int
-    ) -> None:
-        self._parts = parts
-        self._sessions = sessions
-        self._client = client
-        self._worker = psutil.Process(worker_pid)
-        self._api = psutil.Process(api_pid)
+    def __init__(self, running: Running) -> None:
+        self._parts = running.parts
+        self._sessions = running.sessions
+        self._client = running.client
+        self._worker = psutil.Process(running.worker_pid)
+        self._api = psutil.Process(running.api_pid)
 
     async def measure(self, dataset_id: int, items: int) -> dict[str, float]:
         order = {"dataset_id": encode_id("dataset", dataset_id), "stages": ["generate", "relate"]}
