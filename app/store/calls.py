@@ -1,7 +1,9 @@
 """The ledger of calls: an intent before each request, the raw answer before anyone reads it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,7 +47,7 @@ _INTEND = text(
     JOIN shard s ON s.id = a.shard_id AND s.fence = a.fence AND s.state = 'leased' AND s.owner = :worker
         AND s.lease_until > clock_timestamp()
     JOIN job j ON j.id = a.job_id AND j.state IN ('in_progress', 'finalizing')
-    RETURNING id, job_id, stage, item_id, sample
+    RETURNING id, shard_id, fence, stage, item_id, sample
     """
 )
 _STORE = text(
@@ -95,8 +97,11 @@ async def intend_calls(session: AsyncSession, intents: Sequence[Intent], worker:
         "fingerprints": [intent.fingerprint for intent in intents],
         "reserved": [intent.reserved_micros for intent in intents],
     }
-    written = {tuple(row[1:]): row[0] for row in await session.execute(_INTEND, parameters)}
-    return [written.get((intent.job_id, intent.stage, intent.item_id, intent.sample)) for intent in intents]
+    written: dict[tuple[Any, ...], list[int]] = defaultdict(list)  # several where they are about no item
+    for call_id, *about in await session.execute(_INTEND, parameters):
+        written[*about].append(call_id)
+    keys = [(each.shard_id, each.fence, each.stage, each.item_id, each.sample) for each in intents]
+    return [written[key].pop() if written[key] else None for key in keys]
 
 
 async def reserve_budget(session: AsyncSession, job_id: int, wanted_micros: int) -> bool:

@@ -13,7 +13,7 @@ from app.services.jobs import act_on_job
 from app.services.late_answers import settle_open_calls
 from app.services.reruns import Rerun
 from app.settings import Settings
-from app.store.calls import RawAnswer, store_answers
+from app.store.calls import Intent, RawAnswer, intend_calls, store_answers
 from app.store.session import Sessions
 from tests.support.endpoint import Endpoint, running_endpoint
 from tests.support.lost_calls import DEAD, call_states, open_call, reply
@@ -168,6 +168,21 @@ async def test_an_answer_does_not_end_an_item_whose_end_is_taken_back_meanwhile(
     await settling
     assert await call_states(sessions) == {"superseded": 1}
     assert (await counts_of(sessions, job_id)).get("items.done", 0) == 0
+
+
+async def test_calls_about_no_item_that_are_opened_together_are_calls_of_their_own(
+    sessions: Sessions, settings: Settings
+) -> None:
+    job_id = await order(sessions, settings, await add_dataset(sessions, 2))
+    await open_call(sessions, job_id)
+    async with sessions.begin() as session:
+        (shard_id, fence) = (await session.execute(text("SELECT shard_id, fence FROM call"))).one()
+        about = [Intent(job_id, shard_id, held, "generate", 0, 0, (), 0, 0) for held in (fence, fence - 1, fence)]
+        first, fenced, second = await intend_calls(session, about, DEAD)
+    assert fenced is None
+    assert None not in {first, second}
+    assert first != second
+    assert await call_states(sessions) == {"started": 3}
 
 
 async def test_an_answer_about_no_item_is_billed_while_the_job_runs(sessions: Sessions, settings: Settings) -> None:
