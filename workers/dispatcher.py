@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.cancelling import end_tasks
 from app.resources import Resources
 from app.services.cold_starts.advancing import advance_cold_starts
 from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases, note_worker, ring_due_work, sweep
@@ -20,6 +21,7 @@ log = logging.getLogger("syphus.dispatcher")
 
 _LEADER_LOCK = 7305002
 _FROZEN = text("SET idle_session_timeout = '5s'")  # a leader that is stopped, or cut off, must not lead on
+_AWAKE_S = 1.0
 _SEEN_S = 5.0
 _SETTLE_S = 5.0
 _SWEEP_S = 300.0
@@ -81,15 +83,32 @@ class Dispatcher:
 
     async def _tick(self) -> None:
         now = asyncio.get_running_loop().time()
-        sessions, settings = self._resources.sessions, self._resources.settings
         if now - self._seen_at > _SEEN_S:
-            await note_worker(sessions, self._worker_id, settings.concurrency)
+            await note_worker(self._resources.sessions, self._worker_id, self._resources.settings.concurrency)
             self._seen_at = now
         leads = await self._leads()
+        self._contact.note(asyncio.get_running_loop().time())
+        if leads:
+            await self._stay_awake(asyncio.create_task(self._lead()))
+
+    async def _stay_awake(self, leading: "asyncio.Task[None]") -> None:
+        """See the leader's work through; its session is used meanwhile, or a long tick would lose the lock by idling.
+
+        Where that session is lost and another leads by now, the work is broken off.
+        """
+        try:
+            while not (await asyncio.wait({leading}, timeout=_AWAKE_S))[0]:
+                if not await self._leads():
+                    return
+                self._contact.note(asyncio.get_running_loop().time())
+        finally:
+            await end_tasks(leading)
+        leading.result()
+
+    async def _lead(self) -> None:
+        """Do once what only the leader does."""
         now = asyncio.get_running_loop().time()
-        self._contact.note(now)
-        if not leads:
-            return
+        sessions, settings = self._resources.sessions, self._resources.settings
         if self._contact.is_calm(now):
             await expire_overdue_leases(sessions)
         await advance_jobs(sessions, settings)
@@ -109,14 +128,14 @@ class Dispatcher:
         if await self._still_leads():
             return True
         engine: AsyncEngine = self._resources.sessions.kw["bind"]
-        connection = await engine.connect()
+        self._connection = connection = await engine.connect()  # should anything break now, it is given up
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         taken = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEADER_LOCK})).scalar()
         if taken:
             await connection.execute(_FROZEN)
-            self._connection = connection
             log.info("leading", extra={"worker": self._worker_id})
         else:
+            self._connection = None
             await connection.close()
         return bool(taken)
 
