@@ -221,6 +221,8 @@ class Caller:
         try:
             data = {"error": error.code, "detail": error.detail}
             await pause_job(self._sessions, ask.run.job.job_id, "provider_outage", data)
+        except Exception as failure:
+            log.warning("pause_failed", extra={"error": type(failure).__name__})
         finally:
             self._drop(ask)
 
@@ -228,14 +230,18 @@ class Caller:
         if refusal is Refusal.TARGET_MET:
             self._recorder.put(end_surplus(ask))
             return
+        if refusal is Refusal.BUDGET_SPENT:
+            try:
+                await pause_job(self._sessions, ask.run.job.job_id, "budget")
+            except Exception as error:
+                log.warning("pause_failed", extra={"error": type(error).__name__})
+                refusal = Refusal.BUDGET_HELD  # it is refused, and paused, once more
         self._recorder.room.release()
         if refusal is Refusal.TARGET_HELD:
             self._held_until[ask.run.job.job_id] = monotonic_s() + _HELD_WAIT_S / 2
         if refusal in {Refusal.BUDGET_HELD, Refusal.TARGET_HELD}:
             self._retry(ask, _HELD_WAIT_S)
             return
-        if refusal is Refusal.BUDGET_SPENT:
-            await pause_job(self._sessions, ask.run.job.job_id, "budget")
         self._drop(ask)
 
     async def _open_calls(self, intents: list[NewIntent]) -> list[int | Refusal]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
@@ -103,3 +104,23 @@ async def has_outcomes(sessions: Sessions) -> bool:
 
 async def is_paused(sessions: Sessions, job_id: int) -> bool:
     return (await state_of(sessions, job_id)).state == "paused"
+
+
+async def test_a_budget_that_is_spent_while_the_pause_fails_ends_no_worker(
+    sessions: Sessions, settings: Settings, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = await order(sessions, settings, await add_dataset(sessions, 3), limits={"max_cost_usd": 0.000001})
+    async with sessions.begin() as session:
+        await session.execute(text("ALTER TABLE job ADD CONSTRAINT no_pause CHECK (state <> 'paused')"))
+    try:
+        async with working(settings) as engine:
+            await wait_until(lambda: "pause_failed" in caplog.text or engine.failed.is_set(), "a pause that fails")
+            assert not engine.failed.is_set()
+            async with sessions.begin() as session:
+                await session.execute(text("ALTER TABLE job DROP CONSTRAINT no_pause"))
+            await wait_until(lambda: is_paused(sessions, job_id), "the pause made good")
+    finally:
+        async with sessions.begin() as session:
+            await session.execute(text("ALTER TABLE job DROP CONSTRAINT IF EXISTS no_pause"))
+    assert (await state_of(sessions, job_id)).reason == "budget"
+    assert (await endpoint.stats())["requests"] == 0
