@@ -30,6 +30,9 @@ Marks = frozenset[int]
 Member = tuple[int, Marks]
 """A question by its digest."""
 
+_Place = tuple[int, int, int]
+"""Rank of a mark, marks of its question, place of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -75,8 +78,9 @@ class Leaders:
     def __init__(self, similarity: float) -> None:
         self._similarity = similarity
         self._members: list[Member] = []
+        self._packed: list[tuple[int, bytes]] = []  # instead of those, of a large group: in a fraction of the memory
         self._counts: Mapping[int, int] = {}
-        self._places: dict[int, dict[tuple[int, int], list[int]]] = {}
+        self._places: dict[int, _Place | dict[tuple[int, int], list[int]]] = {}
 
     def prepare(self, members: Iterable[Member]) -> None:
         """Learn from the first members of a large group which marks are seldom; once."""
@@ -95,22 +99,39 @@ class Leaders:
             likeness = common / (size + most - common)
             if likeness >= similarity:
                 return other, likeness
-        if len(self._members) < _MOST_LEADERS:
-            for rank, mark in enumerate(first):
-                alike = self._places.setdefault(mark, {})
-                alike.setdefault((rank, size), []).append(len(self._members))
+        if first:
+            self._add_packed(digest, marks, first)
+        else:
             self._members.append((digest, marks))
         return None
+
+    def _add_packed(self, digest: int, marks: Marks, first: Sequence[int]) -> None:
+        place, size = len(self._packed), len(marks)
+        if place >= _MOST_LEADERS:
+            return
+        for rank, mark in enumerate(first):
+            known = self._places.get(mark)
+            if known is None:  # so it stays with most marks: they are seldom
+                self._places[mark] = (rank, size, place)
+                continue
+            if isinstance(known, tuple):
+                known = self._places[mark] = {known[:2]: [known[2]]}
+            known.setdefault((rank, size), []).append(place)
+        self._packed.append((digest, array("i", marks).tobytes()))
 
     def _list_near(self, size: int, first: Sequence[int]) -> Iterable[Member]:
         near = set[int]()
         share = self._similarity / (1 + self._similarity)
         for rank, mark in enumerate(first):
-            for (other_rank, other_size), places in self._places.get(mark, {}).items():
+            known = self._places.get(mark, {})
+            classes = (((known[0], known[1]), (known[2],)),) if isinstance(known, tuple) else known.items()
+            for (other_rank, other_size), places in classes:
                 room = min(size - rank, other_size - other_rank)
                 if room >= share * (size + other_size) - _ROUNDING:
                     near.update(places)
-        return (self._members[place] for place in sorted(near))
+        for place in sorted(near):
+            digest, packed = self._packed[place]
+            yield digest, frozenset(array("i", packed))
 
     def _list_first(self, marks: Marks) -> list[int]:
         """The first marks, each with its count in the upper half of one number: those sort fast."""
