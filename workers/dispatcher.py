@@ -13,7 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.cancelling import end_tasks
 from app.resources import Resources
 from app.services.cold_starts.advancing import advance_cold_starts
-from app.services.fleet import advance_jobs, count_fleet, expire_overdue_leases, note_worker, ring_due_work, sweep
+from app.services.fleet import (
+    advance_jobs,
+    count_fleet,
+    end_frozen_sessions,
+    expire_overdue_leases,
+    note_worker,
+    ring_due_work,
+    sweep,
+)
 from app.services.late_answers import settle_open_calls
 from app.store.outages import is_outage
 
@@ -63,7 +71,7 @@ class Dispatcher:
         self._resources = resources
         self._worker_id = worker_id
         self._connection: AsyncConnection | None = None
-        self._seen_at = self._settled_at = self._swept_at = float("-inf")
+        self._seen_at = self._freed_at = self._settled_at = self._swept_at = float("-inf")
         self._contact = Contact(resources.settings.lease_s)
 
     async def run(self) -> None:
@@ -86,6 +94,7 @@ class Dispatcher:
         if now - self._seen_at > _SEEN_S:
             await note_worker(self._resources.sessions, self._worker_id, self._resources.settings.concurrency)
             self._seen_at = now
+        await self._free()
         leads = await self._leads()
         self._contact.note(asyncio.get_running_loop().time())
         if leads:
@@ -101,9 +110,20 @@ class Dispatcher:
                 if not await self._leads():
                     return
                 self._contact.note(asyncio.get_running_loop().time())
+                await self._free()
         finally:
             await end_tasks(leading)
         leading.result()
+
+    async def _free(self) -> None:
+        """Take from frozen processes what they lock: everybody does, since it may be the lead."""
+        now = asyncio.get_running_loop().time()
+        if now - self._freed_at < _AWAKE_S:
+            return
+        self._freed_at = now
+        ended = await end_frozen_sessions(self._resources.sessions, self._resources.settings.lease_s)
+        if ended:
+            log.warning("frozen_sessions_ended", extra={"sessions": ended})
 
     async def _lead(self) -> None:
         """Do once what only the leader does."""

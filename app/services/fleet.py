@@ -43,6 +43,16 @@ _GONE = text("DELETE FROM worker WHERE id = :id OR seen_at < now() - interval '1
 _FLEET = text(
     "SELECT count(*), coalesce(sum(slots), 0) FROM worker WHERE seen_at > now() - make_interval(secs => :life_s)"
 )
+# The parts of a request may reach PostgreSQL one by one. Where a process is frozen between them, its session is neither
+# idle nor at work, and no timeout of PostgreSQL ends it; a COPY that waits for rows looks alike, but lives.
+_FROZEN = text(
+    """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name = 'syphus'
+        AND state = 'active' AND wait_event = 'ClientRead' AND query NOT ILIKE 'COPY%'
+        AND state_change < clock_timestamp() - make_interval(secs => :longest_s)
+    """
+)
 _ENDED = text(
     """
     SELECT id FROM job j WHERE state IN ('queued', 'in_progress', 'finalizing')
@@ -111,6 +121,15 @@ async def count_fleet(session: AsyncSession) -> tuple[int, int]:
     """(workers, slots) seen lately."""
     row = (await session.execute(_FLEET, {"life_s": WORKER_LIFE_S})).one()
     return int(row[0]), int(row[1])
+
+
+async def end_frozen_sessions(sessions: Sessions, longest_s: float) -> int:
+    """End sessions of this service that have held back the rest of a request for so long; answers how many.
+
+    What they locked, rows or the lead, comes free: those who froze come back too late for it.
+    """
+    async with sessions() as session:
+        return int((await session.execute(_FROZEN, {"longest_s": longest_s})).scalar_one())
 
 
 async def expire_overdue_leases(sessions: Sessions) -> int:

@@ -2,14 +2,17 @@
 
 import asyncio
 import signal
+import struct
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from app.services.fleet import note_worker
+from app.services.fleet import end_frozen_sessions, note_worker
+from app.store.datasets import ITEM_TABLE, copy_items
 from app.store.outages import is_outage
-from app.store.session import Sessions, make_engine, make_sessions
+from app.store.session import Sessions, driver_connection, make_engine, make_sessions
 from tests.faults.arena import LEASE_S, open_arena
 from tests.support.endpoint import Endpoint
 from tests.support.orders import add_dataset, finish, order, settings_for
@@ -27,6 +30,7 @@ _ADD_GATE = (
     """,
     "CREATE TRIGGER gate BEFORE INSERT ON call FOR EACH STATEMENT EXECUTE FUNCTION faults.pass()",
 )
+_AMID = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'ClientRead'")
 _CLOSE_GATE = text("SELECT pg_advisory_xact_lock(19)")
 _HELD_UP = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objid = 19")
 _NEARLY_OVER = text("SELECT max(lease_until) < clock_timestamp() + make_interval(secs => :left_s) FROM shard")
@@ -58,6 +62,45 @@ async def test_rows_locked_by_a_frozen_worker_come_free_and_it_sees_an_outage(
             await frozen.execute(_TOUCH)
         assert is_outage(caught.value)
     await engine.dispose()
+
+
+async def test_rows_locked_by_a_session_that_was_frozen_amid_a_request_come_free(sessions: Sessions) -> None:
+    await note_worker(sessions, "any", 1)
+    async with sessions() as frozen:
+        await frozen.execute(_TOUCH)
+        connection = await driver_connection(frozen)
+        connection._transport.write(b"P" + struct.pack("!i", 16) + b"\0SELECT 1\0\0\0")  # and nothing behind it
+        await wait_until(lambda: _is_amid_a_request(sessions), "a session that waits for the rest")
+        assert await end_frozen_sessions(sessions, 60.0) == 0
+        await wait_until(lambda: _has_ended_one(sessions), "the end of that session")
+        async with sessions.begin() as session:
+            await session.execute(_TOUCH)
+        await frozen.invalidate()
+
+
+async def test_an_upload_that_waits_for_rows_is_not_taken_for_frozen(sessions: Sessions) -> None:
+    is_over = asyncio.Event()
+
+    async def no_rows() -> AsyncIterator[tuple[object, ...]]:
+        await is_over.wait()
+        for row in list[tuple[object, ...]]():
+            yield row
+
+    async with sessions() as session:
+        copying = asyncio.create_task(copy_items(session, ITEM_TABLE, no_rows()))
+        await wait_until(lambda: _is_amid_a_request(sessions), "a COPY that waits for rows")
+        assert await end_frozen_sessions(sessions, 0.0) == 0
+        is_over.set()
+        await copying
+
+
+async def _is_amid_a_request(sessions: Sessions) -> bool:
+    async with sessions() as session:
+        return bool((await session.execute(_AMID)).scalar_one())
+
+
+async def _has_ended_one(sessions: Sessions) -> bool:
+    return await end_frozen_sessions(sessions, 0.0) == 1
 
 
 async def _find_leader(sessions: Sessions) -> int | None:
