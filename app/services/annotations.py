@@ -17,6 +17,7 @@ from datasets.records import RECORD_CAP_BYTES, FileFormat
 
 BATCH_ROWS = 4096
 BATCH_CHARACTERS = 1 << 20
+_IMAGE_ID_CHARACTERS = 64  # about what one takes; an item of a video has more than a hundred
 
 _SUSPECT_ESCAPE = re.compile(rb"\\u00[04-7]")  # U+0000, and ASCII letters that could hide a repeated key
 _ID_LENGTH = 512
@@ -46,7 +47,7 @@ def batch_outcomes(outcomes: Iterator[Outcome], dataset_id: int) -> Generator[Ba
             image_ids = outcome.image_ids
             image_set = None if not image_ids else hash_images(image_ids)
             batch.rows.append((dataset_id, position, outcome.id, outcome.sentences, image_ids, image_set))
-            batch.characters += len(outcome.sentences)
+            batch.characters += len(outcome.sentences) + _IMAGE_ID_CHARACTERS * len(image_ids)
             position += 1
         else:
             batch.errors.append(outcome)

@@ -76,6 +76,8 @@ def test_batches_are_bounded_by_rows_and_by_characters() -> None:
     assert [len(batch.rows) for batch in batch_outcomes(iter(small), 1)] == [4096, 4096, 1808]
     large = [QueryInput(str(n), "x" * 600_000) for n in range(5)]
     assert [len(batch.rows) for batch in batch_outcomes(iter(large), 1)] == [2, 2, 1]
+    videos = [QueryInput(str(n), "x", tuple(f"VIDEO_IMG_{n}_{frame}" for frame in range(1_000))) for n in range(40)]
+    assert [len(batch.rows) for batch in batch_outcomes(iter(videos), 1)] == [17, 17, 6]
 
 
 def test_positions_count_good_records_only() -> None:
