@@ -234,6 +234,6 @@ async def test_a_caller_that_gave_up_takes_no_permit(redis: Redis) -> None:
 
 
 async def test_tokens_that_the_endpoint_counts_slow_the_calls_down(redis: Redis) -> None:
-    bill = await run_fleet(redis, 100, latency_ms=20, tokens_per_s=700)
-    assert bill["distinct"] == 100
-    assert bill["limited"] <= 10
+    bill = await run_fleet(redis, 400, latency_ms=20, tokens_per_s=700)  # so many that one hiccup decides nothing
+    assert bill["distinct"] == 400
+    assert bill["limited"] <= 40
